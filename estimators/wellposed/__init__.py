@@ -1,0 +1,1 @@
+"""Regularized neural networks as scikit-learn estimators."""

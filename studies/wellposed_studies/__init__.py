@@ -1,0 +1,1 @@
+"""Studies of regularization: declared, resumable, honest."""
