@@ -1,1 +1,17 @@
-"""Studies of regularization: declared, resumable, honest."""
+"""Studies of regularization: declared, resumable, honest.
+
+`study` says how a study is written, `claims` how its statements are tested. `load` reads what
+a run has finished, for reports and notebooks.
+"""
+
+from .study import Cell, Data, Grid, Study, by_profile
+
+__all__ = ["Cell", "Data", "Grid", "Study", "by_profile", "load"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "load":
+        from .results import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,302 @@
+"""Claims: what a study states before it runs, and how its statements are tested.
+
+A claim's test reads the finished tables and returns an `Estimate`: a value with an interval at
+any confidence. The claim holds if the interval lies inside its threshold, at a confidence that
+Holm's method sets for all claims of the study together (see `wellposed_studies.verdicts`).
+A claim that does not hold is printed as failed; it is a result, not an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .results import Results
+
+#: From a confidence level in (0, 1) to the two-sided interval at that level.
+Interval = Callable[[float], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A closed range; made by `at_least`, `at_most` and `within`."""
+
+    low: float
+    high: float
+
+    def contains(self, low: float, high: float) -> bool:
+        """Whether the whole interval ``[low, high]`` lies inside (NaN does not)."""
+        return bool(self.low <= low and high <= self.high)
+
+    def __str__(self) -> str:
+        if self.high == inf:
+            return f"≥ {self.low:g}"
+        if self.low == -inf:
+            return f"≤ {self.high:g}"
+        return f"in [{self.low:g}, {self.high:g}]"
+
+
+def at_least(low: float) -> Threshold:
+    """The measured quantity is at least `low`.
+
+    Examples
+    --------
+    >>> print(at_least(0.5)), at_least(0.5).contains(0.6, 0.7)
+    ≥ 0.5
+    (None, True)
+    """
+    return Threshold(float(low), inf)
+
+
+def at_most(high: float) -> Threshold:
+    """The measured quantity is at most `high`."""
+    return Threshold(-inf, float(high))
+
+
+def within(low: float, high: float) -> Threshold:
+    """The measured quantity lies in ``[low, high]``."""
+    if not low <= high:
+        raise ValueError(f"within({low:g}, {high:g}) is empty; expected low <= high.")
+    return Threshold(float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured quantity with its uncertainty; returned by a claim's test.
+
+    Attributes
+    ----------
+    value : float
+        The point estimate.
+    interval : callable or None
+        From a confidence level to the two-sided interval; None for a quantity without
+        sampling error, which is its own interval and takes no part in Holm's method.
+    n : int
+        Number of independent repetitions behind it.
+    method : str
+        How the interval was made, for the claims table.
+    """
+
+    value: float
+    interval: Interval | None = None
+    n: int = 1
+    method: str = "exact"
+
+    def at(self, level: float) -> tuple[float, float]:
+        """The two-sided interval at confidence `level`, in (0, 1)."""
+        if self.interval is None:
+            return self.value, self.value
+        return self.interval(level)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement with everything that is needed to say afterwards whether it held.
+
+    Parameters
+    ----------
+    name : str
+        Short and unique within the study: ``"trade-pays-l2"``.
+    statement : str
+        The sentence.
+    measured : str
+        The measured quantity, in words.
+    threshold : Threshold
+        Where the quantity has to lie: ``at_least(0)``, ``at_most(1e-6)``, ``within(0.9, 1.1)``.
+    oracle : str
+        The independent thing it is measured against.
+    source : str
+        Section, equation, paper.
+    test : callable ``(results) -> Estimate``
+        Reads tables, trains nothing.
+    data : str or None
+        The data set the claim is about. The test then sees only its rows, or those of the user's
+        table that stands in for it, and the claim is "not run" where neither was run.
+    """
+
+    name: str
+    statement: str
+    measured: str
+    threshold: Threshold
+    oracle: str
+    source: str
+    test: Callable[[Results], Estimate]
+    data: str | None = None
+
+
+def exact(value: float) -> Estimate:
+    """A quantity without sampling error, such as the largest violation of an identity.
+
+    Examples
+    --------
+    >>> exact(3e-16).at(0.95)
+    (3e-16, 3e-16)
+    """
+    return Estimate(float(value))
+
+
+def resampled(
+    statistic: Callable[[np.ndarray], float],
+    n: int,
+    *,
+    n_resamples: int = 9999,
+    random_state: int = 0,
+) -> Estimate:
+    """BCa bootstrap over repetitions (Efron 1987), paired in everything they share.
+
+    Parameters
+    ----------
+    statistic : callable ``(indices) -> float``
+        Computes the quantity from the repetitions with these indices, an integer array of shape
+        (n,) that may name one several times. All that shares a training set is indexed by
+        the same indices, which keeps the pairs together.
+    n : int
+        Number of repetitions, at least 2.
+    n_resamples : int
+        Number of bootstrap samples.
+    random_state : int
+        Seed of the resampling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(1.0, 1.0, 50)
+    >>> low, high = resampled(lambda i: x[i].mean(), 50).at(0.95)
+    >>> bool(low < x.mean() < high)
+    True
+    """
+    import numpy as np
+
+    if n < 2:
+        raise ValueError(f"n={n} repetitions cannot be resampled, expected at least 2.")
+    value = float(statistic(np.arange(n)))
+    return Estimate(value, _Bootstrap(statistic, n, n_resamples, random_state), n, "BCa bootstrap")
+
+
+def mean(values: np.ndarray, **options: Any) -> Estimate:
+    """The mean of one number a repetition, with its `resampled` interval.
+
+    Examples
+    --------
+    >>> mean([1.0, 2.0, 3.0, 2.0]).value
+    2.0
+    """
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    return resampled(lambda i: float(values[i].mean()), len(values), **options)
+
+
+def mean_difference(a: np.ndarray, b: np.ndarray, **options: Any) -> Estimate:
+    """The mean of ``a - b``, paired: entry r of both comes from repetition r.
+
+    Examples
+    --------
+    >>> mean_difference([3.0, 4.0, 6.0], [1.0, 2.0, 3.0]).value
+    2.3333333333333335
+    """
+    import numpy as np
+
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"paired samples have one entry a repetition each, got shapes {a.shape} and {b.shape}."
+        )
+    return mean(a - b, **options)
+
+
+def proportion(successes: int, n: int) -> Estimate:
+    """A share of independent trials, with the exact interval of Clopper and Pearson (1934).
+
+    Examples
+    --------
+    >>> low, high = proportion(10, 10).at(0.95)
+    >>> round(low, 3), high
+    (0.692, 1.0)
+    """
+    from scipy.stats import binomtest
+
+    result = binomtest(int(successes), int(n))
+
+    def interval(level: float) -> tuple[float, float]:
+        bounds = result.proportion_ci(level, method="exact")
+        return float(bounds.low), float(bounds.high)
+
+    return Estimate(successes / n, interval, int(n), "exact binomial")
+
+
+def choose_then_test(losses: np.ndarray) -> tuple[int, np.ndarray]:
+    """Choose the row of lowest mean loss on the first half of the columns; return the second.
+
+    A strength that is chosen and judged by the same repetitions looks better than it is.
+
+    Parameters
+    ----------
+    losses : array of shape (n_settings, n_repetitions)
+        Loss of every setting in every repetition, at least 2 repetitions.
+
+    Returns
+    -------
+    chosen : int
+        Row with the lowest mean over the first half; the first one on ties.
+    tested : array of shape (n_settings, n_repetitions - n_repetitions // 2)
+        The other half of the columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> chosen, tested = choose_then_test(np.array([[3.0, 3, 1, 1], [2.0, 2, 5, 5]]))
+    >>> chosen, tested[chosen].mean()
+    (1, np.float64(5.0))
+    """
+    import numpy as np
+
+    losses = np.asarray(losses, dtype=float)
+    if losses.ndim != 2 or losses.shape[1] < 2:
+        raise ValueError(
+            f"losses has shape {losses.shape}; expected (n_settings, n_repetitions) with at least "
+            "2 repetitions, one half to choose by and one to test on."
+        )
+    half = losses.shape[1] // 2
+    return int(losses[:, :half].mean(axis=1).argmin()), losses[:, half:]
+
+
+class _Bootstrap:
+    """Intervals of a bootstrap that is drawn once, at whatever levels are asked for."""
+
+    def __init__(
+        self,
+        statistic: Callable[[np.ndarray], float],
+        n: int,
+        n_resamples: int,
+        random_state: int,
+    ) -> None:
+        self.statistic = statistic
+        self.n = n
+        self.n_resamples = n_resamples
+        self.random_state = random_state
+        self._drawn: Any = None
+
+    def __call__(self, level: float) -> tuple[float, float]:
+        import numpy as np
+        from scipy.stats import bootstrap
+
+        new = self._drawn is None
+        with np.errstate(all="ignore"):
+            self._drawn = bootstrap(
+                (np.arange(self.n),),
+                lambda i: float(self.statistic(i)),
+                n_resamples=self.n_resamples if new else 0,
+                bootstrap_result=self._drawn,
+                confidence_level=level,
+                vectorized=False,
+                method="BCa",
+                rng=np.random.default_rng(self.random_state),
+            )
+        ci = self._drawn.confidence_interval
+        return float(ci.low), float(ci.high)
