@@ -1,0 +1,126 @@
+"""The 0-1 loss (Domingos 2000)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from wellposed._bias_variance.checks import (
+    Points,
+    check_repetitions,
+    class_probabilities,
+    encode_labels,
+    jackknife,
+    one_of,
+)
+from wellposed._bias_variance.result import Array, BiasVarianceResult
+
+
+def decompose_zero_one(
+    predictions: ArrayLike,
+    probabilities: ArrayLike | None = None,
+    *,
+    y: ArrayLike | None = None,
+    classes: ArrayLike | None = None,
+    sampling: str = "given",
+    confidence_level: float = 0.95,
+) -> BiasVarianceResult:
+    """Split the expected 0-1 loss into bias + net variance + net noise (Domingos 2000).
+
+    At a point with class probabilities ``q`` let ``y*`` be the optimal prediction, ``ym`` the main
+    prediction (the one made most often) and ``p`` the shares of the predictions. A tie goes to
+    the class that comes first in `classes`. Then
+
+    - ``bias`` is 1 if ``ym != y*`` and else 0, ``variance`` is ``P(prediction != ym)`` and
+      ``noise`` is ``P(target != y*)``;
+    - ``net_variance = c2 variance``, where c2 is 1 if ``ym = y*`` and else
+      ``-P(prediction = y* | prediction != ym)``: on biased points variance helps;
+    - ``net_noise = c1 noise`` with ``c1 = P(prediction = y*) - P(prediction != y*)
+      P(prediction = target | target != y*)``, for K classes.
+
+    Parameters
+    ----------
+    predictions : array-like of shape (n_repetitions, n_test)
+        Predicted labels, at least two repetitions.
+    probabilities : array-like of shape (n_test, n_classes), optional
+        True class probabilities. Give `probabilities` or `y`.
+    y : array-like of shape (n_test,), optional
+        Labels observed at the test points, where probabilities are unknown. They stand in for the
+        optimal predictions, so the first term is ``bias_plus_noise``.
+    classes : array-like of shape (n_classes,), optional
+        The classes, in the order of the columns of `probabilities`. By default
+        ``0, ..., n_classes - 1`` with `probabilities`, and with `y` the sorted labels that occur.
+    sampling : {"given", "independent", "bootstrap", "splits", "subsample"}, default="given"
+        How the training sets were drawn, for the result's description.
+    confidence_level : float in (0, 1), default=0.95
+        Level of the result's intervals.
+
+    Returns
+    -------
+    BiasVarianceResult
+        Its terms add up to the expected 0-1 loss of the R predictions at every test point. Main
+        prediction and shares are those of the R repetitions: unlike those of the squared loss,
+        bias and variance approach their expectation only as R grows.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two repetitions, shapes disagree, probabilities do not sum to
+        one, or a label is not among the classes.
+
+    References
+    ----------
+    P. Domingos (2000). A unified bias-variance decomposition and its applications. ICML, 231-238,
+    theorems 2 and 3.
+
+    Examples
+    --------
+    >>> from wellposed.bias_variance import decompose_zero_one
+    >>> result = decompose_zero_one([["a"], ["a"], ["b"]], y=["b"])
+    >>> result.bias_plus_noise, round(result.net_variance, 3), round(result.error, 3)
+    (1.0, -0.333, 0.667)
+    """
+    caller = "decompose_zero_one"
+    labels = check_repetitions(predictions, caller, ndim=(2,))
+    target, known = one_of(probabilities, y, "probabilities", caller)
+    q, classes = class_probabilities(target, known, classes, labels.shape[1], labels)
+    codes = encode_labels(labels, classes, "predictions")
+    R, K = len(codes), len(classes)
+    counts = np.stack([(codes == k).sum(axis=0) for k in range(K)], axis=1)
+    optimal = q.argmax(axis=1)[:, np.newaxis]
+    noise = 1 - np.take_along_axis(q, optimal, axis=1)[:, 0]
+    bias = "bias" if known else "bias_plus_noise"
+
+    def points(counts: Array) -> Points:
+        p = counts / counts.sum(axis=1, keepdims=True)
+        main = p.argmax(axis=1)[:, np.newaxis]
+        biased = (main != optimal)[:, 0]
+        variance = 1 - np.take_along_axis(p, main, axis=1)[:, 0]
+        p_optimal = np.take_along_axis(p, optimal, axis=1)[:, 0]
+        agreement = (p * q).sum(axis=1)
+        agreement_off_optimal = agreement - p_optimal * (1 - noise)
+        named = {
+            bias: biased.astype(np.float64),
+            "net_variance": np.where(biased, -p_optimal, variance),
+            "variance": variance,
+        }
+        if known:
+            named["net_noise"] = p_optimal * noise - agreement_off_optimal
+            named["noise"] = noise
+        return {**named, "error": 1 - agreement}
+
+    def without(r: int) -> Points:
+        return points(counts - (codes[r][:, np.newaxis] == np.arange(K)))
+
+    per_point = points(counts)
+    pseudo_values, standard_errors = jackknife(per_point, without, R)
+    return BiasVarianceResult(
+        loss="zero_one",
+        terms=(bias, "net_variance", "net_noise") if known else (bias, "net_variance"),
+        per_point=per_point,
+        pseudo_values=pseudo_values,
+        standard_errors=standard_errors,
+        predictions=labels,
+        sampling=sampling,
+        confidence_level=confidence_level,
+    )
