@@ -8,6 +8,7 @@ A claim that does not hold is printed as failed; it is a result, not an exceptio
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -267,7 +268,11 @@ def choose_then_test(losses: np.ndarray) -> tuple[int, np.ndarray]:
 
 
 class _Bootstrap:
-    """Intervals of a bootstrap that is drawn once, at whatever levels are asked for."""
+    """Intervals of a bootstrap that is drawn once, at whatever levels are asked for.
+
+    Where every resample gives the same number the interval is that number, and where the
+    acceleration is undefined it is the percentile interval.
+    """
 
     def __init__(
         self,
@@ -284,10 +289,11 @@ class _Bootstrap:
 
     def __call__(self, level: float) -> tuple[float, float]:
         import numpy as np
-        from scipy.stats import bootstrap
+        from scipy.stats import DegenerateDataWarning, bootstrap
 
         new = self._drawn is None
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegenerateDataWarning)
             self._drawn = bootstrap(
                 (np.arange(self.n),),
                 lambda i: float(self.statistic(i)),
@@ -298,5 +304,11 @@ class _Bootstrap:
                 method="BCa",
                 rng=np.random.default_rng(self.random_state),
             )
+        drawn = self._drawn.bootstrap_distribution
+        if np.ptp(drawn) == 0:
+            return float(drawn[0]), float(drawn[0])
         ci = self._drawn.confidence_interval
+        if np.isnan(ci.low) or np.isnan(ci.high):
+            low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+            return float(low), float(high)
         return float(ci.low), float(ci.high)

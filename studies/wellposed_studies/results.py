@@ -241,7 +241,8 @@ class Results:
             if value is None:
                 frame = frame[frame[column].isna()]
             else:
-                frame = frame[frame[column] == (str(value) if isinstance(value, tuple) else value)]
+                as_text = not pd.api.types.is_numeric_dtype(frame[column])
+                frame = frame[frame[column] == (str(value) if as_text else value)]
         return frame.reset_index(drop=True)
 
 

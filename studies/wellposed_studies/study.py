@@ -351,8 +351,24 @@ class Study:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a study was found: its name, its file, and the study itself."""
+    """A study and where it was found.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which its results are stored under.
+    spec : str
+        What `wellposed_studies.discovery.find` finds it by: the name or the path of its file.
+    path : str
+        Its file.
+    code : str
+        SHA-256 of the file.
+    study : Study
+        The study itself.
+    """
 
     name: str
+    spec: str
     path: str
-    study: Study = field(repr=False)
+    code: str
+    study: Study = field(repr=False, compare=False)

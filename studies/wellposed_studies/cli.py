@@ -1,0 +1,310 @@
+"""The command ``wellposed``: list, run, verify, report, clean.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import StudyError, suggest
+
+try:
+    import click
+except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
+    sys.exit("the command wellposed needs an extra: pip install 'wellposed[studies]'")
+
+if TYPE_CHECKING:
+    from .own_table import OwnTable
+
+HELD, FAILED, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Group(click.Group):
+    """A group that suggests commands near to one it does not have."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            known = self.list_commands(ctx)
+            ctx.fail(f"there is no command {args[0]!r}. {suggest(args[0], known)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Say what is wrong in a sentence, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except StudyError as error:
+            trace = getattr(error, "trace", "")
+            if trace:
+                click.echo(trace, err=True)
+            click.echo(f"Error: {error}", err=True)
+            interrupted = type(error).__name__ == "Interrupted"
+            ctx.exit(INTERRUPTED if interrupted else FAILED)
+
+
+results_option = click.option(
+    "--results",
+    default="results",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that holds all results.",
+)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wellposed")
+@click.option("--verbose", "-v", is_flag=True, help="Log what is going on.")
+def main(verbose: bool) -> None:
+    """Put the regularizers of neural networks to the test, and read the reports.
+
+    \b
+    Example:
+      wellposed run bias-variance
+      wellposed verify
+      wellposed report bias-variance
+    """
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s: %(message)s")
+
+
+@main.command("list")
+@click.option("--claims", is_flag=True, help="Print every claim as well.")
+def list_studies(claims: bool) -> None:
+    """List the studies, their claims and how long they take.
+
+    \b
+    Example:
+      wellposed list --claims
+    """
+    from .discovery import find, names
+
+    for name in names():
+        study = find(name).study
+        click.secho(name, bold=True, nl=False)
+        click.echo(f"  {study.title}")
+        minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
+        data = ", ".join(study.data)
+        click.echo(f"    {len(study.claims)} claims; on {data}; {', '.join(minutes)} on two cores")
+        if claims:
+            for claim in study.claims:
+                click.echo(f"    - {claim.statement} ({claim.measured} {claim.threshold})")
+    if not names():
+        click.echo("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME|FILE.py]...")
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="Sizes: quick for minutes, full for the numbers to quote.",
+)
+@click.option("--n-jobs", type=int, default=1, show_default=True, help="Processes; -1: all cores.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="All randomness comes from it.",
+)
+@results_option
+@click.option("--data", type=click.Path(), help="Your own table: .csv, .parquet or .npz.")
+@click.option("--target", help="The column of your table to predict.")
+@click.option(
+    "--task",
+    type=click.Choice(["regression", "classification"]),
+    help="What the target is, where that is not obvious.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def run(
+    names: tuple[str, ...],
+    profile: Any,
+    n_jobs: int,
+    seed: int,
+    results: Path,
+    data: str | None,
+    target: str | None,
+    task: Any,
+    quiet: bool,
+) -> None:
+    """Run studies; all built-in ones if none is named.
+
+    Finished cells are stored at once and never computed twice: a run that was interrupted goes on
+    where it was when the same command is given again. A study of your own is given by its file.
+    With --data your table stands in for the study's real data sets.
+
+    Exits with 0 if all cells were computed, whatever the claims say; with 1 if something failed;
+    with 2 on wrong usage; with 130 after Ctrl-C.
+
+    \b
+    Example:
+      wellposed run bias-variance underconstrained --n-jobs 2
+      wellposed run bias-variance --data my.csv --target y
+      wellposed run ./my_study.py --profile full
+    """
+    from .data import Selection
+    from .discovery import find
+    from .runner import run as run_study
+    from .verdicts import counts
+    from .watching import watched
+
+    if n_jobs == 0:
+        raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
+    sources = [find(name) for name in names or _built_in()]
+    own = _own_table(data, target, task)
+    for source in sources:
+        with watched(source.name, quiet=quiet) as progress:
+            selection = Selection(source.spec, profile, seed, own)
+            finished = run_study(selection, results, n_jobs=n_jobs, progress=progress)
+        manifest = finished.manifest
+        click.echo(
+            f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
+            f"{profile}; claims: {counts(finished.verdicts)}"
+        )
+    place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
+    shown = " ".join(shlex.quote(name) for name in names)
+    click.echo(f"Claims in full: wellposed verify {shown}{place}".replace("  ", " "))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME|FILE.py]...")
+@results_option
+def verify(names: tuple[str, ...], results: Path) -> None:
+    """Print every claim: held, failed or not run, with its interval.
+
+    Reads the last finished run of each study and trains nothing. Exits with 0 if all claims held,
+    with 1 if one failed, with 2 if none failed but one was not run (or on wrong usage).
+
+    \b
+    Example:
+      wellposed verify bias-variance
+    """
+    from .discovery import find
+    from .verdict_text import as_text
+    from .verdicts import counts, current_verdicts
+
+    found = set()
+    for source in [find(name) for name in names or _built_in()]:
+        verdicts, about = current_verdicts(results, source)
+        click.secho(f"{source.name}", bold=True, nl=False)
+        click.echo(f"  {about}")
+        click.echo(as_text(verdicts))
+        click.echo(f"  {counts(verdicts)}\n")
+        found |= set(verdicts["verdict"])
+    if "failed" in found:
+        sys.exit(FAILED)
+    sys.exit(NOT_RUN if "not run" in found else HELD)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--to",
+    "formats",
+    default="html,pdf",
+    show_default=True,
+    help="Formats, separated by commas.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "quarto", "embedded"]),
+    default="auto",
+    show_default=True,
+    help="Quarto, or what comes with the package; auto prefers Quarto where it is found.",
+)
+@results_option
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the finished reports.  [default: reports/_output in a clone, else reports]",
+)
+def report(
+    names: tuple[str, ...], formats: str, engine: Any, results: Path, output: Path | None
+) -> None:
+    """Render the reports of finished studies; all reports if none is named.
+
+    \b
+    Example:
+      wellposed report bias-variance --to html
+    """
+    wanted = [part.strip() for part in formats.split(",") if part.strip()]
+    for part in wanted:
+        if part not in {"html", "pdf"}:
+            raise click.BadParameter(
+                f"{part!r} is not a format. {suggest(part, ['html', 'pdf'])}", param_hint="--to"
+            )
+    try:
+        from .rendering import render
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"reports need {error.name}, which is not installed: pip install 'wellposed[reports]'"
+        ) from error
+    for path in render(list(names), wanted, engine, results, output):
+        click.echo(os.fspath(path))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME|FILE.py]...")
+@results_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+def clean(names: tuple[str, ...], results: Path, dry_run: bool) -> None:
+    """Delete stored cells of study versions that are no longer current.
+
+    Also deletes damaged files and what killed runs left behind. Cells of the current version, and
+    the last run of each study, stay.
+
+    \b
+    Example:
+      wellposed clean --dry-run
+    """
+    from .cleaning import clean_study
+    from .discovery import find
+    from .layout import stored_studies
+
+    stored = stored_studies(results)
+    known = set(_built_in())
+    for name in names or [n for n in stored if n in known]:
+        source = find(name)
+        if source.name not in stored:
+            click.echo(f"{source.name}: nothing is stored in {results}")
+            continue
+        removed = clean_study(source, results, dry_run=dry_run)
+        verb = "would delete" if dry_run else "deleted"
+        click.echo(
+            f"{source.name}: {verb} {removed.n_cells} cells and {removed.n_runs} runs "
+            f"({removed.n_bytes / 1e6:.1f} MB)"
+        )
+    foreign = sorted(set(stored) - known)
+    if foreign and not names:
+        click.echo(f"Left alone, since they are not built in: {', '.join(foreign)}")
+
+
+def _built_in() -> list[str]:
+    from .discovery import names
+
+    return names()
+
+
+def _own_table(data: str | None, target: str | None, task: Any) -> OwnTable | None:
+    if data is None:
+        if target is not None or task is not None:
+            raise click.UsageError(
+                "--target and --task say something about --data, which is missing."
+            )
+        return None
+    from .own_table import open_table
+
+    return open_table(data, target, task)
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1:
+        return f"{round(60 * minutes)} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

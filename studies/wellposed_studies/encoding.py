@@ -1,0 +1,210 @@
+"""Cells as rows of an Arrow table, and back as the tidy tables of a run.
+
+A stored cell is one row: ``key``, ``seconds``, and what was measured in columns whose names
+tell the kind: ``scalar/loss``, ``array/prediction`` (a flat list) with ``shape/prediction``, and
+``frame/curve`` (a list of records).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .errors import StudyError
+from .measuring import Outcome
+from .plan import PlannedCell
+
+
+def to_rows(outcomes: Sequence[Outcome]) -> pa.Table:
+    """One row a finished cell."""
+    measured = [outcome.measured for outcome in outcomes if outcome.measured is not None]
+    assert len(measured) == len(outcomes), "a failed cell has no row"
+    columns: dict[str, pa.Array] = {
+        "key": pa.array([o.cell.key for o in outcomes], pa.string()),
+        "seconds": pa.array([o.seconds for o in outcomes], pa.float64()),
+    }
+    for name in sorted({name for cell in measured for name in cell}):
+        values = [cell.get(name) for cell in measured]
+        kinds = {_kind(value) for value in values if value is not None} or {"scalar"}
+        if len(kinds) > 1:
+            raise StudyError(
+                f"`measure` returns {name!r} as {' in some cells and as '.join(sorted(kinds))} "
+                "in others; expected one kind."
+            )
+        kind = kinds.pop()
+        if kind == "scalar":
+            columns[f"scalar/{name}"] = _scalars(name, values)
+        elif kind == "array":
+            columns[f"array/{name}"], columns[f"shape/{name}"] = _arrays(values)
+        else:
+            columns[f"frame/{name}"] = _frames(values)
+    return pa.table(columns)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, pd.DataFrame):
+        return "frame"
+    return "array" if isinstance(value, np.ndarray) else "scalar"
+
+
+def _scalars(name: str, values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        kinds = sorted({type(v).__name__ for v in values if v is not None})
+        raise StudyError(
+            f"`measure` returns {name!r} as {' and '.join(kinds)} in different cells; expected "
+            "one type."
+        ) from error
+
+
+def _arrays(values: list[np.ndarray | None]) -> tuple[pa.Array, pa.Array]:
+    present = [value for value in values if value is not None]
+    dtype = np.result_type(*present)
+    flat = np.concatenate([value.ravel().astype(dtype) for value in present])
+    sizes = [0 if value is None else value.size for value in values]
+    offsets = pa.array([0, *itertools.accumulate(sizes)], pa.int32())
+    mask = pa.array([value is None for value in values])
+    lists = pa.ListArray.from_arrays(offsets, pa.array(flat), mask=mask)
+    shapes = [None if value is None else list(value.shape) for value in values]
+    return lists, pa.array(shapes, pa.list_(pa.int64()))
+
+
+def _frames(values: list[pd.DataFrame | None]) -> pa.Array:
+    tables = [
+        pa.Table.from_pandas(value, preserve_index=False).replace_schema_metadata(None)
+        for value in values
+        if value is not None
+    ]
+    sizes = [0 if value is None else len(value) for value in values]
+    offsets = pa.array([0, *itertools.accumulate(sizes)], pa.int32())
+    mask = pa.array([value is None for value in values])
+    records = concatenate(tables).to_struct_array().combine_chunks()
+    return pa.ListArray.from_arrays(offsets, records, mask=mask)
+
+
+def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
+    """Rows of all tables, columns sorted by name, types widened where they differ."""
+    try:
+        table = pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise StudyError(
+            f"what `measure` returns has different types in different cells: {error}"
+        ) from error
+    return table.select(sorted(table.column_names)).combine_chunks()
+
+
+def to_tables(
+    cells: Sequence[PlannedCell], factors: Sequence[str], parts: Sequence[pa.Table]
+) -> tuple[dict[str, pa.Table], dict[str, pa.Table], pa.Table]:
+    """The tidy tables of a run, in the order of its plan.
+
+    Parameters
+    ----------
+    cells : sequence of PlannedCell
+        All cells of the plan.
+    factors : sequence of str
+        All factors.
+    parts : sequence of Table
+        What `to_rows` made, in any order and cut, with every cell at least once.
+
+    Returns
+    -------
+    tables, arrays : dict of str to Table
+        By name; each starts with ``data``, the factors and ``repetition``.
+    timings : Table
+        Seconds of each cell.
+    """
+    described = describe(cells, factors)
+    position = {cell.key: i for i, cell in enumerate(cells)}
+    flat: dict[str, list[pa.Table]] = {}
+    seen: set[str] = set()
+    for part in parts:
+        keys = part.column("key").to_pylist()
+        wanted = [i for i, key in enumerate(keys) if key in position and key not in seen]
+        seen.update(keys[i] for i in wanted)
+        if not wanted:
+            continue
+        part = part.take(pa.array(wanted, pa.int64()))
+        at = pa.array([position[keys[i]] for i in wanted], pa.int64())
+        for kind_and_name, table in _flatten(part, at).items():
+            flat.setdefault(kind_and_name, []).append(table)
+    tables: dict[str, pa.Table] = {}
+    arrays: dict[str, pa.Table] = {}
+    for kind_and_name, pieces in flat.items():
+        kind, _, name = kind_and_name.partition("/")
+        if kind == "array":
+            pieces = _widened(pieces, name)
+        table = concatenate(pieces)
+        order = np.argsort(table.column("@").to_numpy(), kind="stable")
+        table = table.take(pa.array(order))
+        measured = table.drop_columns(["@"])
+        joined = described.take(table.column("@").combine_chunks())
+        for column in measured.column_names:
+            joined = joined.append_column(column, measured.column(column))
+        (arrays if kind == "array" else tables)[name] = joined.combine_chunks()
+    timings = tables.pop("@seconds")
+    return tables, arrays, timings
+
+
+def _flatten(part: pa.Table, at: pa.Array) -> dict[str, pa.Table]:
+    """The tables in a part, each with the position of the cell in a column ``@``."""
+    scalars = {"@": at}
+    flat = {"table/@seconds": pa.table({"@": at, "seconds": part.column("seconds")})}
+    for column in part.column_names:
+        kind, _, name = column.partition("/")
+        values = part.column(column).combine_chunks()
+        if kind == "scalar":
+            scalars[name] = values
+        elif kind == "array":
+            present = values.is_valid()
+            table = pa.table({"@": at, name: values, "shape": part.column(f"shape/{name}")})
+            flat[f"array/{name}"] = table.filter(present)
+        elif kind == "frame":
+            parents = at.take(pc.list_parent_indices(values))
+            records = pa.Table.from_struct_array(values.flatten())
+            flat[f"table/{name}"] = records.append_column("@", parents)
+    if len(scalars) > 1:
+        flat["table/cells"] = pa.table(scalars)
+    return flat
+
+
+def _widened(pieces: list[pa.Table], name: str) -> list[pa.Table]:
+    """The pieces with one type of array."""
+    types = {piece.schema.field(name).type.value_type for piece in pieces}
+    if len(types) == 1:
+        return pieces
+    try:
+        dtype = np.result_type(*(t.to_pandas_dtype() for t in types))
+        target = pa.list_(pa.from_numpy_dtype(dtype))
+    except (TypeError, NotImplementedError, pa.ArrowNotImplementedError) as error:
+        raise StudyError(
+            f"`measure` returns arrays {name!r} of types {' and '.join(sorted(map(str, types)))}; "
+            "expected numbers or text, not both."
+        ) from error
+    return [piece.set_column(1, name, piece.column(name).cast(target)) for piece in pieces]
+
+
+def describe(cells: Sequence[PlannedCell], factors: Sequence[str]) -> pa.Table:
+    """What a row of any table is about: data set, factors, repetition.
+
+    Factors whose values are of several types are text; numbers of several types are float64.
+    """
+    columns: dict[str, pa.Array] = {"data": pa.array([c.data_name for c in cells], pa.string())}
+    for factor in factors:
+        columns[factor] = _factor([cell.params.get(factor) for cell in cells])
+    columns["repetition"] = pa.array([cell.repetition for cell in cells], pa.int64())
+    return pa.table(columns)
+
+
+def _factor(values: list[Any]) -> pa.Array:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or (len(kinds) == 1 and tuple not in kinds):
+        return pa.array([float(v) if v is not None and float in kinds else v for v in values])
+    return pa.array([None if v is None else str(v) for v in values], pa.string())

@@ -1,0 +1,41 @@
+"""What can go wrong outside a study's own code, said in a sentence a user can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StudyError(Exception):
+    """A study cannot be found, run or read; the message says what to do."""
+
+
+class DataError(StudyError):
+    """A user's table cannot be used as it is."""
+
+
+class StoreError(StudyError):
+    """The results folder cannot be read or written."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A sentence that names what is near `word` among `known`, or all of it.
+
+    Examples
+    --------
+    >>> suggest("bias-varience", ["bias-variance", "dropout"])
+    "Did you mean 'bias-variance'?"
+    >>> suggest("x", ["bias-variance", "dropout"])
+    'There are: bias-variance, dropout.'
+    """
+    known = [str(k) for k in known]
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    if not near:
+        lowered = {k.lower(): k for k in known}
+        near = [
+            lowered[k] for k in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)
+        ]
+    if near:
+        return f"Did you mean {' or '.join(repr(k) for k in near)}?"
+    shown = ", ".join(known[:30]) + (" ..." if len(known) > 30 else "")
+    return f"There are: {shown}." if known else "There are none."

@@ -1,0 +1,121 @@
+"""Ways to compute cells: in this process, or in several. An executor is one method.
+
+A way of one's own (cells in threads, whose fits are trained side by side, or cells on other
+machines) is another class with ``run``, given to `wellposed_studies.runner.run`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from .errors import StudyError
+from .measuring import Measure, Outcome
+from .plan import PlannedCell
+from .threads import one_thread
+
+#: Cells that take less are computed and stored several at a time, for about this many seconds.
+SECONDS_A_BATCH = 0.5
+MAX_BATCH = 256
+
+
+class WorkerDied(StudyError):
+    """A process that computed cells was killed from outside."""
+
+
+class Executor(Protocol):
+    """Computes cells."""
+
+    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Iterator[list[Outcome]]:
+        """Yield the outcomes of all cells, in any order, as soon as they are there.
+
+        What is yielded together is stored together, so it should be no more than what one can
+        afford to lose. `measure` can be sent to other processes and called from threads.
+        """
+        ...
+
+
+class Serial:
+    """One cell after the other in this process."""
+
+    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Iterator[list[Outcome]]:
+        """Outcomes in order, together as many as took about half a second."""
+        done: list[Outcome] = []
+        since = time.monotonic()
+        with one_thread():
+            for cell in cells:
+                done.append(measure(cell))
+                if time.monotonic() - since >= SECONDS_A_BATCH or len(done) == MAX_BATCH:
+                    yield done
+                    done, since = [], time.monotonic()
+        if done:
+            yield done
+
+
+class Processes:
+    """Several cells at once, each in a process of its own with one thread.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Number of processes, as joblib counts: -1 is one a processor.
+    """
+
+    def __init__(self, n_jobs: int) -> None:
+        self.n_jobs = n_jobs
+
+    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Iterator[list[Outcome]]:
+        """Outcomes in the order in which processes finish them."""
+        pace = _Pace(len(cells))
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", batch_size=1)
+            pace.n_jobs = effective_n_jobs(self.n_jobs)
+            tasks = (delayed(_batch)(measure, batch) for batch in pace.batches(cells))
+            try:
+                for outcomes in parallel(tasks):
+                    pace.finished(outcomes)
+                    yield outcomes
+            except TerminatedWorkerError as error:
+                raise WorkerDied(
+                    "a process that computed cells was killed, most likely for want of memory. "
+                    "What was finished is stored; go on with fewer processes: --n-jobs 1"
+                ) from error
+
+
+class _Pace:
+    """Cuts cells into batches of about half a second, by how long cells took so far."""
+
+    def __init__(self, n_cells: int) -> None:
+        self.left = n_cells
+        self.n_jobs = 1
+        self.count = 0
+        self.seconds = 0.0
+
+    def finished(self, outcomes: list[Outcome]) -> None:
+        self.count += len(outcomes)
+        self.seconds += sum(outcome.seconds for outcome in outcomes)
+
+    def batches(self, cells: Sequence[PlannedCell]) -> Iterator[list[PlannedCell]]:
+        position = 0
+        while position < len(cells):
+            size = 1
+            if self.count:
+                each = max(self.seconds / self.count, 1e-6)
+                fair = (len(cells) - position) // (2 * self.n_jobs)
+                size = max(1, min(int(SECONDS_A_BATCH / each), MAX_BATCH, fair))
+            yield list(cells[position : position + size])
+            position += size
+
+
+def _batch(measure: Callable[[PlannedCell], Outcome], cells: list[PlannedCell]) -> list[Outcome]:
+    with one_thread():
+        return [measure(cell) for cell in cells]
+
+
+def make_executor(n_jobs: int) -> Executor:
+    """The executor for a number of processes: this one for 1."""
+    return Serial() if n_jobs == 1 else Processes(n_jobs)

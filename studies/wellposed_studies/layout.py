@@ -1,0 +1,67 @@
+"""Where the results of a study lie, and which of its runs is the last one.
+
+::
+
+    results/STUDY/cells/        finished cells, several to a file (see `store`)
+    results/STUDY/runs/RUN/     a finished run: manifest.json, verdicts.parquet, timings.parquet,
+                                tables/*.parquet, arrays/*.parquet
+    results/STUDY/latest.json   the name of the last finished run
+    results/STUDY/history/      a manifest of every run, also of those that did not finish
+    results/STUDY/.lock         held by the run that is writing
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .errors import StoreError
+
+
+def cells_folder(root: Path, study: str) -> Path:
+    return root / study / "cells"
+
+
+def runs_folder(root: Path, study: str) -> Path:
+    return root / study / "runs"
+
+
+def history_folder(root: Path, study: str) -> Path:
+    return root / study / "history"
+
+
+def latest_file(root: Path, study: str) -> Path:
+    return root / study / "latest.json"
+
+
+def lock_file(root: Path, study: str) -> Path:
+    return root / study / ".lock"
+
+
+def latest_run(root: Path, study: str) -> Path | None:
+    """The folder of the study's last finished run, or None if there is none.
+
+    Raises
+    ------
+    StoreError
+        If the pointer to it is damaged.
+    """
+    pointer = latest_file(root, study)
+    try:
+        name = json.loads(pointer.read_text(encoding="utf-8"))["run"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{pointer} is damaged ({error}). Run the study again: what is stored is not computed "
+            "again, and the file is written anew."
+        ) from error
+    folder = runs_folder(root, study) / str(name)
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+def stored_studies(root: Path) -> list[str]:
+    """Names of the studies that have anything stored, sorted."""
+    if not root.is_dir():
+        return []
+    return sorted(p.parent.name for p in root.glob("*/cells") if p.is_dir())

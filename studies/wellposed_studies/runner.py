@@ -1,0 +1,283 @@
+"""Running a study: what is missing is computed and stored, then tables and verdicts are made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from . import atomic, layout
+from .data import Selection
+from .encoding import to_tables
+from .errors import StudyError
+from .executors import Executor, make_executor
+from .manifest import describe_run
+from .measuring import Measure, Outcome
+from .plan import Plan, make_plan
+from .results import Results
+from .store import Store, parquet_bytes, record_of
+from .verdicts import judge
+
+logger = logging.getLogger(__name__)
+
+#: A run stops when this many of its cells have failed: it is then the study that is broken.
+MAX_FAILURES = 20
+
+
+class CellsFailed(StudyError):
+    """Some cells failed; those that did not are stored."""
+
+    def __init__(self, message: str, trace: str) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class Interrupted(StudyError):
+    """The run was interrupted; finished cells are stored."""
+
+
+@dataclass
+class Progress:
+    """What a run tells whoever watches it; the base class watches nothing.
+
+    Attributes
+    ----------
+    waiting : callable ``()``
+        Called once if another run holds the lock.
+    started : callable ``(n_cells, n_stored)``
+    advanced : callable ``(n_new)``
+    """
+
+    waiting: Callable[[], None] = field(default=lambda: None)
+    started: Callable[[int, int], None] = field(default=lambda n_cells, n_stored: None)
+    advanced: Callable[[int], None] = field(default=lambda n_new: None)
+
+
+def run(
+    selection: Selection,
+    results: str | os.PathLike[str] = "results",
+    *,
+    n_jobs: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Compute the cells that are missing, store each as it is done, and finish the tables.
+
+    Parameters
+    ----------
+    selection : Selection
+        The study, profile, seed and data.
+    results : path
+        The results folder. A second run on it waits until the first one is done.
+    n_jobs : int
+        Number of processes; the tables do not depend on it.
+    executor : Executor or None
+        Another way to compute cells.
+    progress : Progress or None
+        Who watches.
+
+    Returns
+    -------
+    Results
+        The finished tables.
+
+    Raises
+    ------
+    CellsFailed
+        If the study's code raised in some cells.
+    Interrupted
+        On Ctrl-C.
+    StoreError
+        If the results folder cannot be written to.
+    WorkerDied
+        If a process that computes cells was killed.
+    StudyError
+        If the study, its data or its derived tables are not what they should be.
+    """
+    progress = progress or Progress()
+    executor = executor or make_executor(n_jobs)
+    plan = make_plan(selection)
+    root = Path(results)
+    name = plan.source.name
+    for folder in (layout.cells_folder, layout.runs_folder, layout.history_folder):
+        atomic.make_folder(folder(root, name))
+    with _locked(layout.lock_file(root, name), progress):
+        started = datetime.now(UTC)
+        run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        manifest = describe_run(plan, started.isoformat(timespec="seconds"), n_jobs)
+        record = layout.history_folder(root, name) / f"{run_id}.json"
+        atomic.write(record, _json(manifest | {"finished": None}))
+        store = Store(layout.cells_folder(root, name))
+        store.discard_unusable()
+        _warn_if_code_changed(store, plan)
+        _compute_missing(plan, store, executor, run_id, progress)
+        finished = _finish(plan, store, manifest, root, run_id)
+        atomic.write(record, _json(finished.manifest))
+    return finished
+
+
+@contextlib.contextmanager
+def _locked(path: Path, progress: Progress) -> Iterator[None]:
+    """Hold the study's lock, waiting for another run to finish if there is one."""
+    lock = FileLock(path)
+    with contextlib.ExitStack() as stack:
+        with atomic.explained(path.parent):
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                progress.waiting()
+                logger.info("another run is writing to %s; waiting for it", path.parent)
+                lock.acquire()
+        stack.callback(lock.release)
+        yield
+
+
+def _compute_missing(
+    plan: Plan, store: Store, executor: Executor, run_id: str, progress: Progress
+) -> None:
+    """Run what the store does not have, and store every outcome as it comes."""
+    stored = store.keys()
+    missing = [cell for cell in plan.cells if cell.key not in stored]
+    progress.started(len(plan.cells), len(plan.cells) - len(missing))
+    record = {
+        "version": str(plan.source.study.version),
+        "code": plan.source.code,
+        "run": run_id,
+    }
+    failed: list[Outcome] = []
+    done = 0
+    try:
+        for outcomes in executor.run(Measure(plan.selection), missing) if missing else ():
+            good = [outcome for outcome in outcomes if outcome.measured is not None]
+            failed += [outcome for outcome in outcomes if outcome.measured is None]
+            store.add(good, record)
+            done += len(good)
+            progress.advanced(len(outcomes))
+            if len(failed) >= MAX_FAILURES:
+                break
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: {done} of {len(missing)} missing cells were computed and stored. The "
+            "same command goes on from here."
+        ) from None
+    if failed:
+        kinds = Counter(outcome.error for outcome in failed)
+        message, count = kinds.most_common(1)[0]
+        first = failed[0]
+        stopped = " The run was stopped early." if len(failed) >= MAX_FAILURES else ""
+        raise CellsFailed(
+            f"{len(failed)} of {len(missing)} cells failed, most often ({count}) with: {message}."
+            f"{stopped} {done} new cells are stored, the failed ones are tried again by the next "
+            f"run. The first to fail was {first.cell.data_name}, {first.cell.params}, repetition "
+            f"{first.cell.repetition}.",
+            first.trace,
+        )
+
+
+def _warn_if_code_changed(store: Store, plan: Plan) -> None:
+    """Warn where cells of this version were computed by another text of the study's file."""
+    study = plan.source.study
+    records = [record_of(part) for part in store.parts(["key"])]
+    if any(
+        record.get("version") == str(study.version) and record.get("code") != plan.source.code
+        for record in records
+    ):
+        logger.warning(
+            "%s has changed since some of its stored cells were computed, and is still version "
+            "%d. If what `measure`, `prepare` or a loader computes has changed, raise its "
+            "`version`: the stored cells are used as they are.",
+            plan.source.path,
+            study.version,
+        )
+
+
+def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_id: str) -> Results:
+    """Write tables, verdicts and manifest to a new folder, then make it the latest run."""
+    name = plan.source.name
+    parts = list(store.parts())
+    tables, arrays, timings = to_tables(plan.cells, plan.factors, parts)
+    wanted = {cell.key for cell in plan.cells}
+    computed_by: Counter[str] = Counter()
+    for part in parts:
+        mine = sum(key in wanted for key in part.column("key").to_pylist())
+        if mine:
+            computed_by[record_of(part)["run"]] += mine
+    folder = layout.runs_folder(root, name) / f"{plan.selection.profile}-{run_id}"
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = manifest | {"finished": finished, "computed_by": dict(sorted(computed_by.items()))}
+    try:
+        for kind, content in (("tables", tables), ("arrays", arrays)):
+            atomic.make_folder(folder / kind)
+            for table_name, table in sorted(content.items()):
+                atomic.write(folder / kind / f"{table_name}.parquet", parquet_bytes(table))
+        atomic.write(folder / "timings.parquet", parquet_bytes(timings))
+        atomic.write(folder / "manifest.json", _json(manifest))
+        results = Results(folder, plan.source)
+        _derive(results)
+        write_verdicts(results)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    atomic.write(layout.latest_file(root, name), _json({"run": folder.name}))
+    _delete_superseded(folder, manifest)
+    return results
+
+
+def _derive(results: Results) -> None:
+    """Compute and write the tables that a study derives from all cells."""
+    for name, function in results.source.study.derived.items():
+        if name in results.table_names:
+            raise StudyError(
+                f"{results.name} derives a table {name!r}, and `measure` returns one of that name "
+                "already. Choose another."
+            )
+        try:
+            frame = function(results)
+        except Exception as error:
+            raise StudyError(
+                f"the derived table {name!r} of {results.name} cannot be computed: "
+                f"{type(error).__name__}: {error}. All cells are stored; mend the study and run "
+                "again."
+            ) from error
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        atomic.write(results.folder / "tables" / f"{name}.parquet", parquet_bytes(table))
+
+
+def write_verdicts(results: Results) -> pd.DataFrame:
+    """Test the study's claims and write the verdicts beside the tables."""
+    verdicts = judge(results)
+    table = pa.Table.from_pandas(verdicts, preserve_index=False)
+    record = {**(table.schema.metadata or {}), b"code": results.source.code.encode()}
+    content = parquet_bytes(table.replace_schema_metadata(record))
+    atomic.write(results.folder / "verdicts.parquet", content)
+    return verdicts
+
+
+def _delete_superseded(folder: Path, manifest: dict[str, Any]) -> None:
+    """Delete the folders of earlier runs of the same plan; others stay until they are cleaned."""
+    for other in folder.parent.iterdir():
+        if other.name == folder.name:
+            continue
+        try:
+            plan = json.loads((other / "manifest.json").read_text(encoding="utf-8"))["plan"]
+        except (OSError, ValueError, KeyError):
+            plan = manifest["plan"]
+        if plan == manifest["plan"]:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

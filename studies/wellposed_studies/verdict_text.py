@@ -1,0 +1,52 @@
+"""The claims table as text for a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping
+from math import isnan
+from typing import Any
+
+import pandas as pd
+
+MARKS = {"held": "held   ", "failed": "FAILED ", "not run": "not run"}
+
+
+def as_text(verdicts: pd.DataFrame) -> str:
+    """One claim a paragraph: verdict, statement, and the measured value with its interval.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(as_text(pd.DataFrame([{
+    ...     "claim": "c", "statement": "Ridge shrinks.", "measured": "norm ratio",
+    ...     "threshold": "≤ 1", "verdict": "held", "value": 0.5, "low": 0.4, "high": 0.6,
+    ...     "level": 0.95, "n": 20, "method": "BCa bootstrap", "data": "", "reason": ""}])))
+      held     c: Ridge shrinks.
+               norm ratio = 0.5 [0.4, 0.6] at 95 %, claimed ≤ 1 (n = 20, BCa bootstrap)
+    """
+    width = max(shutil.get_terminal_size((100, 20)).columns, 60)
+    lines = []
+    for row in verdicts.to_dict("records"):
+        about = f" ({row['data']})" if row["data"] else ""
+        opening = f"  {MARKS[row['verdict']]}  "
+        for text in (f"{row['claim']}{about}: {row['statement']}", _measured(row)):
+            indent = " " * len(opening)
+            lines += textwrap.wrap(text, width, initial_indent=opening, subsequent_indent=indent)
+            opening = indent
+    return "\n".join(lines)
+
+
+def _measured(row: Mapping[Any, Any]) -> str:
+    """What was measured and claimed, or why it was not measured."""
+    text = str(row["measured"])
+    if not isnan(row["value"]):
+        text += f" = {row['value']:.3g}"
+    if not isnan(row["low"]) and row["low"] != row["high"]:
+        level = 0.95 if isnan(row["level"]) else row["level"]
+        text += f" [{row['low']:.3g}, {row['high']:.3g}] at {100 * level:.4g} %"
+    text += f", claimed {row['threshold']}"
+    if row["method"] not in {"", "exact"}:
+        text += f" (n = {row['n']}, {row['method']})"
+    return text + (f"; {row['reason']}" if row["reason"] else "")
