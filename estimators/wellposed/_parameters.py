@@ -1,0 +1,126 @@
+"""The estimators' parameters: constraints, combinations that are refused, documentation."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .activations import ACTIVATIONS
+from .networks import INITS
+from .regularizers import REGULARIZERS
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "network": [StrOptions({"mlp", "cnn"}), callable],
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "init": [StrOptions(set(INITS))],
+    "fit_intercept": ["boolean"],
+    "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    **{name: [regularizer.interval, None] for name, regularizer in REGULARIZERS.items()},
+    "averaging": [Interval(Real, 0, 1, closed="both"), None],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "retrain": [StrOptions({"updates", "passes", "continue"}), None],
+    "warm_start": ["boolean"],
+    "dtype": [StrOptions({"auto", "float32", "float64"})],
+    "device": [str],
+    "callbacks": [list, tuple, None],
+    "verbose": ["verbose"],
+    "random_state": ["random_state"],
+}
+
+
+def strengths(estimator: Any) -> dict[str, float]:
+    """Return the strengths of the regularizers that are on."""
+    values = {name: getattr(estimator, name, None) for name in REGULARIZERS}
+    return {name: float(value) for name, value in values.items() if value}
+
+
+def check_combination(estimator: Any) -> None:
+    """Refuse parameters that cannot be combined, before any work is done.
+
+    Raises
+    ------
+    ValueError
+        Naming the two parameters, why they exclude each other and what to do.
+    """
+    on = strengths(estimator)
+    if estimator.solver == "lbfgs":
+        _check_lbfgs(estimator, on)
+    if estimator.network == "mlp" and not hidden_sizes(estimator.hidden_layer_sizes):
+        for name in on:
+            if REGULARIZERS[name].needs_hidden:
+                raise ValueError(
+                    f"{name}={on[name]:g} acts on hidden units, and hidden_layer_sizes=() has "
+                    f"none. Set {name}=0 or add a hidden layer."
+                )
+    if estimator.averaging and estimator.early_stopping:
+        raise ValueError(
+            f"averaging={estimator.averaging:g} averages the last iterates, early_stopping=True "
+            "returns the best single one. Switch one of them off."
+        )
+    if estimator.retrain is not None and not estimator.early_stopping:
+        raise ValueError(
+            f"retrain={estimator.retrain!r} trains again for as long as early stopping found "
+            "best, and early_stopping is False. Set early_stopping=True or retrain=None."
+        )
+    if estimator.retrain is not None and estimator.callbacks:
+        raise ValueError(
+            f"retrain={estimator.retrain!r} trains twice, and callbacks follow one training. "
+            "Set retrain=None or callbacks=None."
+        )
+    if estimator.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={estimator.device!r} was asked for and torch finds no CUDA device. "
+            "Set device='cpu', or install a CUDA build of torch."
+        )
+
+
+def _check_lbfgs(estimator: Any, on: dict[str, float]) -> None:
+    reasons = {name: "draws random numbers at every step" for name in on if _is_random(name)}
+    reasons |= {
+        name: "acts after each step of sgd or adam"
+        for name in on
+        if REGULARIZERS[name].takes_part("project") or REGULARIZERS[name].takes_part("decay")
+    }
+    if estimator.averaging:
+        reasons["averaging"] = "averages the steps of sgd or adam"
+    if estimator.early_stopping:
+        reasons["early_stopping"] = "stops the epochs of sgd or adam"
+    if estimator.callbacks:
+        reasons["callbacks"] = "follow the epochs of sgd or adam"
+    if isinstance(estimator.batch_size, Integral):
+        reasons["batch_size"] = "asks for mini-batches"
+    for name, why in reasons.items():
+        value = getattr(estimator, name)
+        instead = {"weight_decay": " or use l2", "batch_size": " or leave batch_size='auto'"}
+        raise ValueError(
+            f"solver='lbfgs' minimises one fixed objective on all rows, and {name}={value!r} {why}. "
+            f"Choose solver='adam' or 'sgd', or switch {name} off{instead.get(name, '')}."
+        )
+
+
+def _is_random(name: str) -> bool:
+    return REGULARIZERS[name].random
+
+
+def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Return the hidden layers' sizes as a tuple of positive integers."""
+    if isinstance(hidden_layer_sizes, Integral):
+        hidden_layer_sizes = (hidden_layer_sizes,)
+    sizes = tuple(hidden_layer_sizes)
+    if any(not isinstance(size, Integral) or size < 1 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive integers, one a hidden layer (() for the linear "
+            f"model), got {hidden_layer_sizes!r}."
+        )
+    return tuple(int(size) for size in sizes)

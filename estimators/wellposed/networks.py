@@ -1,0 +1,251 @@
+"""Networks as stacks: K networks of one shape, weights [K, out, in], activations [K, features, batch].
+
+All parameters of a stack live in one flat buffer ``theta`` [K, P]: first every layer's weights, then
+every layer's biases. Each dimension is padded with zeros to a multiple of 16, so that matrix products
+take the same path whatever K is: a network computes the same bits alone and in a stack.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from .activations import ACTIVATIONS
+
+INITS = ("auto", "glorot", "he", "zeros")
+
+
+def pad16(n: int) -> int:
+    """Round n up to a multiple of 16."""
+    return -(-n // 16) * 16
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where one affine layer's parameters lie in the flat buffer.
+
+    Attributes
+    ----------
+    n_in, n_out : int
+        Real sizes; ``rows`` and ``cols`` are the padded ones.
+    weight, bias : slice
+        Columns of ``theta``; ``bias`` is None without intercept.
+    """
+
+    n_in: int
+    n_out: int
+    weight: slice
+    bias: slice | None
+
+    @property
+    def rows(self) -> int:
+        return pad16(self.n_out)
+
+    @property
+    def cols(self) -> int:
+        return pad16(self.n_in)
+
+
+def lay_out(shapes: Sequence[tuple[int, int]], fit_intercept: bool) -> tuple[Layer, ...]:
+    """Place layers of (n_in, n_out) in one buffer: all weights first, then all biases."""
+    sizes = [pad16(n_out) * pad16(n_in) for n_in, n_out in shapes]
+    starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+    biases: list[slice | None] = [None] * len(shapes)
+    if fit_intercept:
+        at = starts[-1]
+        for i, (_, n_out) in enumerate(shapes):
+            biases[i] = slice(at, at + pad16(n_out))
+            at += pad16(n_out)
+    return tuple(
+        Layer(n_in, n_out, slice(starts[i], starts[i + 1]), biases[i])
+        for i, (n_in, n_out) in enumerate(shapes)
+    )
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Multilayer perceptrons of one shape.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+    hidden_layer_sizes : tuple of int
+        Empty for the linear model.
+    activation : str
+        One of ``ACTIVATIONS``, for the hidden layers; the output layer has none.
+    fit_intercept : bool
+        Whether units have biases.
+    """
+
+    n_inputs: int
+    n_outputs: int
+    hidden_layer_sizes: tuple[int, ...] = ()
+    activation: str = "relu"
+    fit_intercept: bool = True
+    layers: tuple[Layer, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        sizes = [self.n_inputs, *self.hidden_layer_sizes, self.n_outputs]
+        shapes = list(zip(sizes[:-1], sizes[1:]))
+        object.__setattr__(self, "layers", lay_out(shapes, self.fit_intercept))
+
+    @property
+    def n_weights(self) -> int:
+        """Padded number of weights: the first columns of ``theta``, those that are penalised."""
+        return self.layers[-1].weight.stop
+
+    @property
+    def size(self) -> int:
+        """P, the number of columns of ``theta``."""
+        last = self.layers[-1].bias
+        return self.n_weights if last is None else last.stop
+
+    @property
+    def n_inputs_padded(self) -> int:
+        return self.layers[0].cols
+
+    @property
+    def hidden_units(self) -> tuple[int, ...]:
+        """Padded sizes of the hidden layers: what dropout masks must cover."""
+        return tuple(layer.rows for layer in self.layers[:-1])
+
+    def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without)."""
+        weights = [
+            theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
+        ]
+        biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
+        return weights, biases
+
+    def forward(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        tape: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Map x [K, in, B] to the outputs [K, out, B], padded units included.
+
+        ``masks`` [K, units, B] multiply the hidden activations. ``tape`` takes down what the
+        backward pass needs: each layer's input, then a hidden layer's z and a.
+        """
+        activation = ACTIVATIONS[self.activation].function
+        h = x
+        for i, weight in enumerate(weights):
+            z = torch.baddbmm(biases[i], weight, h) if biases else torch.bmm(weight, h)
+            if tape is not None:
+                tape.append(h)
+            if i == len(weights) - 1:
+                break
+            a = activation(z)
+            if tape is not None:
+                tape += [z, a]
+            silence = self._silence[i]
+            h = a if silence is None else a * silence.to(a)
+            if masks is not None:
+                h = h * masks[i]
+        return z
+
+    def backward(
+        self,
+        weights: Sequence[Tensor],
+        slope: Tensor,
+        tape: list[Tensor],
+        weight_grads: Sequence[Tensor],
+        bias_grads: Sequence[Tensor],
+        masks: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Back-propagate dJ/dz [K, out, B] (alg. 6.4) into the gradients, in place.
+
+        The same kernels in the same order as autograd's, so that the gradients are equal to the
+        bit; without its bookkeeping, which costs a small network half of its time.
+        """
+        backward = ACTIVATIONS[self.activation].backward
+        for i in reversed(range(len(weights))):
+            h = tape[3 * i]
+            torch.bmm(slope, h.mT, out=weight_grads[i])
+            if bias_grads:
+                torch.sum(slope, 2, keepdim=True, out=bias_grads[i])
+            if i:
+                slope = torch.bmm(weights[i].mT, slope)
+                if masks is not None:
+                    slope = slope * masks[i - 1]
+                silence = self._silence[i - 1]
+                if silence is not None:
+                    slope = slope * silence.to(slope)
+                slope = backward(slope, tape[3 * i - 2], tape[3 * i - 1])
+
+    @cached_property
+    def _silence(self) -> list[Tensor | None]:
+        """Masks [rows, 1] that keep padded units at zero where the activation does not."""
+        loud = not ACTIVATIONS[self.activation].silent
+        return [
+            (torch.arange(layer.rows) < layer.n_out).double().unsqueeze(1)
+            if loud and layer.rows > layer.n_out
+            else None
+            for layer in self.layers[:-1]
+        ]
+
+    @cached_property
+    def real(self) -> Tensor:
+        """Mask [P] of the entries of ``theta`` that are parameters, not padding."""
+        theta = torch.zeros(1, self.size, dtype=torch.bool)
+        for layer in self.layers:
+            _weight(theta, layer)[:] = True
+            if layer.bias:
+                _bias(theta, layer)[:] = True
+        return theta[0]
+
+    def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draw one network's parameters [P].
+
+        ``"glorot"`` is uniform in +-sqrt(6 / (in + out)), with sqrt(2 / (in + out)) for the logistic
+        activation, as in scikit-learn's MLP; ``"he"`` in +-sqrt(6 / in). ``"auto"`` is ``"glorot"``,
+        and zero for the linear model. Biases start at zero.
+        """
+        theta = torch.zeros(1, self.size, dtype=torch.float64)
+        if scheme == "zeros" or (scheme == "auto" and not self.hidden_layer_sizes):
+            return theta[0].to(dtype)
+        for layer in self.layers:
+            fan = layer.n_in if scheme == "he" else layer.n_in + layer.n_out
+            gain = 2.0 if self.activation == "logistic" and scheme != "he" else 6.0
+            bound = math.sqrt(gain / fan)
+            draw = torch.rand(layer.n_out, layer.n_in, generator=rng, dtype=torch.float64)
+            _weight(theta, layer)[0] = (2 * draw - 1) * bound
+        return theta[0].to(dtype)
+
+    def coefs(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Real weights [out, in] and biases [out] of one network, as views of ``theta`` [P]."""
+        weights = [_weight(theta[None], layer)[0] for layer in self.layers]
+        biases = [_bias(theta[None], layer)[0] for layer in self.layers if layer.bias]
+        return weights, biases
+
+    def module(self, theta: Tensor) -> nn.Sequential:
+        """Ordinary PyTorch layers whose parameters are views of one network's ``theta`` [P]."""
+        weights, biases = self.coefs(theta)
+        parts: list[nn.Module] = []
+        for i, layer in enumerate(self.layers):
+            linear = nn.utils.skip_init(nn.Linear, layer.n_in, layer.n_out, bias=bool(biases))
+            linear.weight = nn.Parameter(weights[i])
+            if biases:
+                linear.bias = nn.Parameter(biases[i])
+            parts += [linear, ACTIVATIONS[self.activation].module()]
+        return nn.Sequential(*parts[:-1])
+
+
+def _weight(theta: Tensor, layer: Layer) -> Tensor:
+    """Real weights [K, out, in], a view."""
+    padded = theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols))
+    return padded[:, : layer.n_out, : layer.n_in]
+
+
+def _bias(theta: Tensor, layer: Layer) -> Tensor:
+    """Real biases [K, out], a view."""
+    assert layer.bias is not None
+    return theta[:, layer.bias][:, : layer.n_out]

@@ -1,0 +1,58 @@
+"""J: the data term of the objective, one number a network.
+
+``J~(theta; X, y) = J(theta; X, y) + alpha * Omega(theta)`` (eq. 7.1). J is a mean over samples: half
+the squared error summed over outputs, or the cross-entropy. Omega is in ``regularizers``.
+
+Each loss maps outputs z [K, outputs, B], targets [K, outputs, B] and weights [K, 1, B] (which sum
+to 1 over the batch) to J [K] and its slope dJ/dz [K, outputs, B], written into ``out`` where given.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Loss(Protocol):
+    """A loss and its slope."""
+
+    def __call__(
+        self, z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+def squared_error(
+    z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """``1/2 sum_o (z_o - y_o)^2``, slope ``z - y``."""
+    residual = z - target
+    slope = torch.mul(residual, weight, out=out)
+    return residual.mul_(slope).sum((1, 2)) * 0.5, slope
+
+
+def logistic(
+    z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """``log(1 + e^z) - y z`` of each output unit, slope ``sigmoid(z) - y``."""
+    loss = F.softplus(z).sub_(target * z).mul_(weight)
+    return loss.sum((1, 2)), torch.mul(torch.sigmoid(z).sub_(target), weight, out=out)
+
+
+def cross_entropy(
+    z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """``-sum_c y_c log softmax(z)_c`` with ``sum_c y_c = 1``, slope ``softmax(z) - y``."""
+    log_p = torch.log_softmax(z, 1)
+    weighted = target * weight
+    J = -(weighted * log_p).sum((1, 2))
+    return J, torch.sub(log_p.exp_().mul_(weight), weighted, out=out)
+
+
+LOSSES: dict[str, Loss] = {
+    "squared_error": squared_error,
+    "logistic": logistic,
+    "cross_entropy": cross_entropy,
+}

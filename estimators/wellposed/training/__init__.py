@@ -1,0 +1,1 @@
+"""Training a stack: K networks of one shape, advanced step by step as one program."""

@@ -1,0 +1,66 @@
+"""Loss and score of a network on given rows, and the check that training has not diverged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..exceptions import DivergenceError
+from ..objective import LOSSES
+from .request import Request, Rows
+
+_CHUNK = 4096  # rows predicted at once
+
+
+@torch.no_grad()
+def outputs(network: Any, theta: Tensor, X: Tensor) -> Tensor:
+    """Outputs [n, outputs] of one network [P] on rows X [n, features], before any link."""
+    weights, biases = network.parameters(theta[None])
+    padded = X.new_zeros(min(len(X), _CHUNK), network.n_inputs_padded)
+    parts = []
+    for chunk in X.split(_CHUNK):
+        padded[: len(chunk), : X.shape[1]] = chunk
+        z = network.forward(weights, biases, padded[None, : len(chunk)].mT)
+        parts.append(z[0, : network.n_outputs].T)
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def evaluate(network: Any, loss: str, theta: Tensor, rows: Rows) -> tuple[float, float]:
+    """J on the rows, and the score: accuracy, or R^2 averaged over outputs."""
+    table = rows.table[:-1].T
+    target, weight = table[rows.targets], table[rows.weight]
+    z = network.forward(*network.parameters(theta[None]), table[None, rows.inputs])
+    z = z[0, : rows.n_targets]
+    J = float(LOSSES[loss](z[None], target[None], weight[None, None] / rows.n)[0])
+    if loss == "cross_entropy":
+        hit = (z.argmax(0) == target.argmax(0)).to(weight)
+    elif loss == "logistic":
+        hit = ((z > 0) == (target > 0.5)).to(weight).mean(0)
+    else:
+        mean = (target * weight).mean(1, keepdim=True)
+        residual = ((target - z).square() * weight).sum(1)
+        total = ((target - mean).square() * weight).sum(1)
+        return J, float((1.0 - residual / total).mean())
+    return J, float((hit * weight).mean())
+
+
+def check_finite(
+    loss: float, theta: Tensor, epoch: int, request: Request
+) -> DivergenceError | None:
+    """Return the error of a network whose loss or parameters are no longer finite."""
+    if math.isfinite(loss) and bool(torch.isfinite(theta).all()):
+        return None
+    l2 = request.strengths.get("l2", 0.0)
+    rate = request.learning_rate
+    if request.solver == "sgd" and rate * l2 > 2:
+        cause = f"learning_rate * l2 = {rate * l2:g} > 2, so that every step overshoots"
+    else:
+        cause = f"learning_rate={rate:g} is too large for this problem, or X is not scaled"
+    return DivergenceError(
+        f"Training diverged: the loss is {loss:g} in epoch {epoch}. Likely cause: {cause}. "
+        f"Lower learning_rate, scale X (StandardScaler), or use solver='lbfgs'."
+    )

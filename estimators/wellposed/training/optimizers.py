@@ -1,0 +1,106 @@
+"""First-order optimisers over a stack's flat parameters theta [K, P].
+
+Each one tells its *effective gain*: how far a step moves a parameter for one unit of constant
+gradient. A proximal step's threshold is the penalty's strength times that gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+
+class Optimizer:
+    """State and step of K optimisers; ``moments`` are their running averages, each [K, P]."""
+
+    moments: list[Tensor]
+
+    def __init__(self, theta: Tensor, learning_rate: Sequence[float]) -> None:
+        self.learning_rate = list(learning_rate)
+        self._set_rates(theta)
+
+    def _set_rates(self, like: Tensor) -> None:
+        self.rates = like.new_tensor(self.learning_rate).unsqueeze(1)
+
+    def set_learning_rate(self, learning_rate: Sequence[float]) -> None:
+        """Take over new rates, one a network."""
+        if list(learning_rate) != self.learning_rate:
+            self.learning_rate = list(learning_rate)
+            self._set_rates(self.rates)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these networks of the stack."""
+        self.moments = [moment[rows] for moment in self.moments]
+        self.learning_rate = [self.learning_rate[k] for k in rows]
+        self.rates = self.rates[rows]
+
+    def step(self, theta: Tensor, grad: Tensor) -> None:
+        """Move theta in place."""
+        raise NotImplementedError
+
+    def gain(self) -> Tensor:
+        """Effective gain of the step just made, [K, 1] or [K, P]."""
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """``v <- momentum v + g;  theta <- theta - rate v`` (heavy ball; eq. 8.15-8.16 with v scaled)."""
+
+    def __init__(
+        self, theta: Tensor, learning_rate: Sequence[float], momentum: Sequence[float]
+    ) -> None:
+        super().__init__(theta, learning_rate)
+        self.momentum = theta.new_tensor(list(momentum)).unsqueeze(1)
+        self.moments = [torch.zeros_like(theta)] if any(momentum) else []
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self.momentum = self.momentum[rows]
+
+    def step(self, theta: Tensor, grad: Tensor) -> None:
+        if self.moments:
+            grad = self.moments[0].mul_(self.momentum).add_(grad)
+        theta.addcmul_(grad, self.rates, value=-1.0)
+
+    def gain(self) -> Tensor:
+        return self.rates / (1.0 - self.momentum)
+
+
+class Adam(Optimizer):
+    """Adam (alg. 8.7; Kingma and Ba 2015), by torch's fused kernel."""
+
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+
+    def __init__(self, theta: Tensor, learning_rate: Sequence[float], n_updates: int = 0) -> None:
+        super().__init__(theta, learning_rate)
+        self.moments = [torch.zeros_like(theta), torch.zeros_like(theta)]
+        self.n_updates = n_updates
+
+    def step(self, theta: Tensor, grad: Tensor) -> None:
+        # The kernel takes one rate: networks with equal rates lie side by side and go together.
+        for rate, run in groupby(range(len(theta)), key=self.learning_rate.__getitem__):
+            first, *rest = run
+            rows = slice(first, first + 1 + len(rest))
+            torch._fused_adam_(
+                [theta[rows]],
+                [grad[rows]],
+                [self.moments[0][rows]],
+                [self.moments[1][rows]],
+                [],
+                [torch.full((), float(self.n_updates + 1), device=theta.device)],
+                lr=rate,
+                beta1=self.beta1,
+                beta2=self.beta2,
+                weight_decay=0.0,
+                eps=self.eps,
+                amsgrad=False,
+                maximize=False,
+            )
+        self.n_updates += 1
+
+    def gain(self) -> Tensor:
+        v_hat = self.moments[1] / (1.0 - self.beta2**self.n_updates)
+        return self.rates / (v_hat.sqrt_() + self.eps)

@@ -1,0 +1,179 @@
+"""What one network asks of the trainer, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..networks import pad16
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Samples as the trainer wants them: one table, so that a batch is gathered at once.
+
+    Attributes
+    ----------
+    table : Tensor of shape (n + 1, columns)
+        Inputs, targets and weight side by side, inputs and the rest padded with zeros to multiples
+        of 16. The last row is zero: it pads short batches. Weights have mean 1 over the n rows.
+    n_inputs, n_targets : int
+        Real numbers of columns.
+    """
+
+    table: Tensor
+    n_inputs: int
+    n_targets: int
+
+    @property
+    def n(self) -> int:
+        return len(self.table) - 1
+
+    @property
+    def inputs(self) -> slice:
+        return slice(0, pad16(self.n_inputs))
+
+    @property
+    def targets(self) -> slice:
+        return slice(self.inputs.stop, self.inputs.stop + self.n_targets)
+
+    @property
+    def weight(self) -> int:
+        """Column of the weight."""
+        return self.targets.stop
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Rows:
+        """Lay out arrays (n, inputs), (n, targets) and (n,)."""
+        (n, n_inputs), n_targets = X.shape, target.shape[1]
+        table = torch.zeros(n + 1, pad16(n_inputs) + pad16(n_targets + 1), dtype=dtype)
+        rows = cls(table, n_inputs, n_targets)
+        table[:n, :n_inputs] = torch.as_tensor(X)
+        table[:n, rows.targets] = torch.as_tensor(target)
+        table[:n, rows.weight] = 1.0 if weight is None else torch.as_tensor(weight / weight.mean())
+        return cls(table.to(device), n_inputs, n_targets)
+
+
+@dataclass
+class Request:
+    """One network to train.
+
+    What is in ``structure`` must be equal for two requests to be trained side by side; everything
+    else may differ.
+    """
+
+    network: Any
+    loss: str
+    rows: Rows
+    seed: int
+    solver: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    batch_size: int = 64
+    max_epochs: int = 100
+    max_updates: int | None = None  # stop within an epoch
+    tol: float = 1e-6
+    init: str = "auto"
+    strengths: dict[str, float] = field(default_factory=dict)  # of the regularizers that are on
+    averaging: float = 0.0
+    validation: Rows | None = None
+    patience: int | None = None  # epochs without a better validation loss; None watches only
+    validation_target: float | None = None  # stop once the validation loss is at most this
+    start: State | None = None  # go on from here
+    verbose: bool = False
+
+    @property
+    def width(self) -> int:
+        """Padded rows of a batch."""
+        return pad16(min(self.batch_size, self.rows.n))
+
+    @property
+    def n_batches(self) -> int:
+        return -(-self.rows.n // self.batch_size)
+
+    @property
+    def n_updates(self) -> int:
+        """Updates to make unless something stops it."""
+        updates = self.max_epochs * self.n_batches
+        return updates if self.max_updates is None else min(updates, self.max_updates)
+
+    @property
+    def updates_before(self) -> int:
+        return 0 if self.start is None else self.start.n_updates
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What requests of one stack have in common."""
+        return (
+            self.network,
+            self.loss,
+            self.solver,
+            self.rows.table.dtype,
+            self.rows.table.device,
+            self.width,
+            self.n_batches == 1,
+            tuple(self.strengths),
+            self.averaging > 0,
+            self.momentum > 0,
+            self.validation is not None,
+            self.updates_before,
+        )
+
+
+@dataclass
+class State:
+    """Where a network is: all that training needs to go on.
+
+    Attributes
+    ----------
+    theta : Tensor of shape (P,)
+    moments : list of Tensor of shape (P,)
+        The optimiser's running averages.
+    n_updates : int
+        Updates made since the parameters were fresh.
+    """
+
+    theta: Tensor
+    moments: list[Tensor]
+    n_updates: int
+
+
+@dataclass
+class Outcome:
+    """What became of a request.
+
+    Attributes
+    ----------
+    loss_curve : list of float
+        Objective of each epoch: mean loss of its updates plus the penalties at its end.
+    validation_curve : list of float
+        Loss J on the validation rows after each epoch.
+    validation_scores : list of float
+        Accuracy or R^2 on the validation rows after each epoch.
+    best_epoch : int or None
+        1-based epoch of the smallest validation loss, whose parameters are in ``state``.
+    reached : bool
+        The solver's tolerance or the validation target was reached.
+    error : Exception or None
+    """
+
+    state: State
+    n_epochs: int = 0
+    loss_curve: list[float] = field(default_factory=list)
+    validation_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
+    best_training_loss: float = float("nan")
+    reached: bool = False
+    error: Exception | None = None

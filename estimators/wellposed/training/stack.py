@@ -1,0 +1,282 @@
+"""A stack: K networks of one shape trained side by side; a single estimator is a stack of one.
+
+The losses of the K networks are independent, so that one backward pass gives each its own gradient.
+A step reads like the chapter: what the network is shown, what it is while it is shown, its loss and
+penalties, the update, proximal steps, projections.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ..networks import pad16
+from ..objective import LOSSES
+from ..regularizers import REGULARIZERS, Regularizer, Setting
+from .averaging import Averaging
+from .batches import Batch, Batches
+from .evaluation import check_finite, evaluate
+from .optimizers import SGD, Adam, Optimizer
+from .request import Outcome, Request, State
+from .streams import generator
+from .threads import one_thread
+
+MOMENTS = (
+    "targets",
+    "inputs",
+    "perturb",
+    "mask",
+    "value",
+    "gradient",
+    "decay",
+    "prox",
+    "project",
+)
+
+
+def initial_theta(request: Request) -> Tensor:
+    """Return where a request starts, [P]: its own fresh draw or the state it goes on from."""
+    if request.start is not None:
+        return request.start.theta
+    rng = generator(request.seed, "init")
+    theta = request.network.init(request.init, rng, request.rows.table.dtype)
+    return theta.to(request.rows.table.device)
+
+
+def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
+    """Build the regularizers that are on, with one strength a network."""
+    first = requests[0]
+    setting = Setting(
+        network=first.network,
+        seeds=[(request.seed, request.updates_before) for request in requests],
+        width=first.width,
+        dtype=first.rows.table.dtype,
+        device=first.rows.table.device,
+    )
+    return [
+        regularizer(first.rows.table.new_tensor([r.strengths[name] for r in requests]), setting)
+        for name, regularizer in REGULARIZERS.items()
+        if name in first.strengths
+    ]
+
+
+class Stack:
+    """K networks on their way; rows leave as their networks finish.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        All of one ``structure``.
+    """
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        first = requests[0]
+        self.network = first.network
+        self.loss = LOSSES[first.loss]
+        self.outcomes: list[Outcome | None] = [None] * len(requests)
+        # Equal learning rates side by side: Adam's kernel takes them together.
+        self.ids = sorted(range(len(requests)), key=lambda i: requests[i].learning_rate)
+        self.requests = [requests[i] for i in self.ids]
+        self.progress = [Outcome(State(initial_theta(r), [], 0)) for r in self.requests]
+        self.best: list[tuple[float, State] | None] = [None] * len(requests)
+        self.n_updates = 0
+        self.on_batch: Callable[[Batch, Tensor], None] | None = None
+
+        self.theta = torch.stack([outcome.state.theta for outcome in self.progress])
+        self.optimizer = self._make_optimizer()
+        self.batches = Batches(self.requests)
+        self.regularizers = make_regularizers(self.requests)
+        self.moments = {
+            moment: [r for r in self.regularizers if r.takes_part(moment)] for moment in MOMENTS
+        }
+        self.averaging = Averaging(self.requests, self.theta) if first.averaging else None
+        self._open_epochs()
+        self._view()
+
+    def _make_optimizer(self) -> Optimizer:
+        rates = [request.learning_rate for request in self.requests]
+        first = self.requests[0]
+        optimizer: Optimizer
+        if first.solver == "adam":
+            optimizer = Adam(self.theta, rates, first.updates_before)
+        else:
+            optimizer = SGD(self.theta, rates, [request.momentum for request in self.requests])
+        if first.start is not None and first.start.moments:
+            starts = [request.start.moments for request in self.requests if request.start]
+            optimizer.moments = [torch.stack(moment) for moment in zip(*starts)]
+        return optimizer
+
+    def _open_epochs(self) -> None:
+        self._starts = [0] * len(self.requests)  # update at which the running epoch began
+        self._ends = [min(r.n_batches, r.n_updates) for r in self.requests]
+        self._loss_sum = self.theta.new_zeros(len(self.requests))
+
+    def _view(self) -> None:
+        """Make the views and buffers of the networks that are in the stack now."""
+        width, n_outputs = self.requests[0].width, self.requests[0].rows.n_targets
+        self.w = self.theta[:, : self.network.n_weights]
+        self.parameters = self.network.parameters(self.theta)
+        self.grad = torch.zeros_like(self.theta)
+        self.w_grad = self.grad[:, : self.network.n_weights]
+        self.grads = self.network.parameters(self.grad)
+        padded = self.theta.new_zeros(len(self.theta), pad16(n_outputs), width)
+        self._slope, self._real_slope = padded, padded[:, :n_outputs]
+
+    # ------------------------------------------------------------------ one step
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Show every network its next batch and update it."""
+        batch = self.batches.next()
+        x, target, theta = batch.x, batch.target, self.theta
+        for r in self.moments["targets"]:
+            target = r.targets(target)
+        for r in self.moments["inputs"]:
+            x = r.inputs(x)
+        for r in self.moments["perturb"]:
+            theta = r.perturb(theta)
+
+        J = self._differentiate(theta, x, target, batch.weight)
+        for r in self.moments["gradient"]:
+            self.w_grad += r.gradient(self.w)
+
+        for r in self.moments["decay"]:
+            r.decay(self.w, self.optimizer.rates)
+        self.optimizer.step(self.theta, self.grad)
+        for r in self.moments["prox"]:
+            r.prox(self.w, self._weight_gain())
+        for r in self.moments["project"]:
+            r.project(self.parameters[0])
+
+        self.n_updates += 1
+        if self.averaging is not None:
+            self.averaging.update(self.theta, self.n_updates)
+        self._loss_sum += J
+        if self.on_batch is not None:
+            self.on_batch(batch, J)
+
+    def _differentiate(self, theta: Tensor, x: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return J [K] at theta and write its gradient into ``grad``."""
+        network = self.network
+        weights, biases = self.parameters if theta is self.theta else network.parameters(theta)
+        masks = self._masks() if self.moments["mask"] else None
+        tape: list[Tensor] = []
+        z = network.forward(weights, biases, x, masks, tape)
+        J, _ = self.loss(z[:, : target.shape[1]], target, weight, out=self._real_slope)
+        network.backward(weights, self._slope, tape, *self.grads, masks)
+        return J
+
+    def _masks(self) -> list[Tensor]:
+        """What each hidden layer's activations are multiplied by."""
+        layers = range(len(self.network.hidden_units))
+        return [math.prod(r.mask(i) for r in self.moments["mask"]) for i in layers]
+
+    def _weight_gain(self) -> Tensor:
+        """Effective gain of the last step for the weights, [K, 1] or [K, W]."""
+        gain = self.optimizer.gain()
+        return gain[:, : self.w.shape[1]] if gain.shape[1] > 1 else gain
+
+    # ------------------------------------------------------------------ epochs
+
+    def epochs(self) -> Iterator[list[int]]:
+        """Train, and yield after each epoch the rows of the networks that completed one."""
+        while self.requests:
+            until = min(self._ends)
+            while self.n_updates < until:
+                self.step()
+            rows = [k for k, end in enumerate(self._ends) if end == until]
+            for k, loss in zip(rows, self._epoch_losses(rows)):
+                self._close_epoch(k, loss)
+            yield rows
+            self._leave([k for k in range(len(self.requests)) if self._finished(k)])
+
+    @torch.no_grad()
+    def _epoch_losses(self, rows: list[int]) -> list[float]:
+        n_batches = [self.n_updates - start for start in self._starts]
+        objective = self._loss_sum / self._loss_sum.new_tensor(n_batches)
+        for r in self.moments["value"]:
+            objective = objective + r.value(self.w)
+        losses = objective[rows].tolist()
+        self._loss_sum[rows] = 0.0
+        return losses
+
+    def _close_epoch(self, k: int, loss: float) -> None:
+        request, outcome = self.requests[k], self.progress[k]
+        outcome.n_epochs += 1
+        outcome.loss_curve.append(loss)
+        self._starts[k] = self.n_updates
+        self._ends[k] = min(self._ends[k] + request.n_batches, request.n_updates)
+        outcome.error = check_finite(loss, self.theta[k], outcome.n_epochs, request)
+        if request.validation is not None and outcome.error is None:
+            J, score = evaluate(self.network, request.loss, self.theta[k], request.validation)
+            outcome.validation_curve.append(J)
+            outcome.validation_scores.append(score)
+            best = self.best[k]
+            if best is None or best[0] > J:
+                self.best[k] = J, self.state(k)
+                outcome.best_epoch = outcome.n_epochs
+            target = request.validation_target
+            outcome.reached = target is not None and target >= J
+
+    def _finished(self, k: int) -> bool:
+        request, outcome = self.requests[k], self.progress[k]
+        waited = outcome.n_epochs - (outcome.best_epoch or outcome.n_epochs)
+        return (
+            self.n_updates >= request.n_updates
+            or outcome.error is not None
+            or outcome.reached
+            or (request.patience is not None and waited >= request.patience)
+        )
+
+    def stop(self) -> None:
+        """End every network where it is."""
+        self._leave(list(range(len(self.requests))))
+
+    def _leave(self, rows: list[int]) -> None:
+        if not rows:
+            return
+        for k in rows:
+            outcome, request, best = self.progress[k], self.requests[k], self.best[k]
+            early = request.patience is not None and best is not None
+            outcome.state = best[1] if early and best else self.state(k)
+            if self.averaging is not None:
+                outcome.state.theta = self.averaging.result(k, outcome.state.theta)
+            self.outcomes[self.ids[k]] = outcome
+        self.keep([k for k in range(len(self.requests)) if k not in set(rows)])
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these networks of the stack."""
+        for name in ("ids", "requests", "progress", "best", "_starts", "_ends"):
+            values = getattr(self, name)
+            setattr(self, name, [values[k] for k in rows])
+        if not rows:
+            return
+        self.theta = self.theta[rows]
+        self._loss_sum = self._loss_sum[rows]
+        self.optimizer.keep(rows)
+        self.batches.keep(rows)
+        for part in (*self.regularizers, *([self.averaging] if self.averaging else [])):
+            part.keep(rows)
+        self._view()
+
+    def state(self, k: int) -> State:
+        """Copy where a network is."""
+        moments = [moment[k].clone() for moment in self.optimizer.moments]
+        n_updates = self.requests[k].updates_before + self.n_updates
+        return State(self.theta[k].clone(), moments, n_updates)
+
+
+def train(requests: Sequence[Request]) -> list[Outcome]:
+    """Train requests of one structure side by side and return what became of each."""
+    with one_thread():
+        if requests[0].solver == "lbfgs":
+            from .lbfgs import minimize_objective
+
+            return minimize_objective(requests)
+        stack = Stack(requests)
+        for _ in stack.epochs():
+            pass
+        return [outcome for outcome in stack.outcomes if outcome is not None]

@@ -1,0 +1,246 @@
+"""What the reports share: the figures' theme, and tables in Markdown.
+
+Matplotlib and seaborn are imported by `apply_theme` only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Width of a full-width figure in inches; sub-figures side by side are drawn at half of it.
+WIDTH = 6.5
+
+#: Okabe and Ito (2008), told apart with every common colour vision; the yellow is left out
+#: because lines in it are hard to see on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+
+_MARKS = {"held": "**held**", "failed": "**FAILED**", "not run": "not run"}
+
+
+def apply_theme() -> None:
+    """Set seaborn's and matplotlib's defaults for the reports' figures.
+
+    Text becomes outlines (`svg.fonttype = "path"`), so that a figure looks the same in a browser
+    without our font and in the PDF; what it says is in the figure's alternative text. Identifiers
+    inside an SVG do not change from run to run.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> apply_theme()
+    >>> matplotlib.rcParams["svg.fonttype"]
+    'path'
+    """
+    import seaborn as sns
+
+    sns.set_theme(
+        context="paper",
+        style="ticks",
+        palette=list(PALETTE),
+        font="DejaVu Sans",
+        rc={
+            "figure.figsize": (WIDTH, 3.6),
+            "figure.constrained_layout.use": True,
+            "font.size": 8.5,
+            "axes.titlesize": 9,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 8.5,
+            "xtick.labelsize": 8,
+            "ytick.labelsize": 8,
+            "legend.fontsize": 8,
+            "legend.frameon": False,
+            "axes.edgecolor": "#52606d",
+            "axes.labelcolor": "#1f2933",
+            "text.color": "#1f2933",
+            "xtick.color": "#1f2933",
+            "ytick.color": "#1f2933",
+            "axes.linewidth": 0.7,
+            "xtick.major.width": 0.7,
+            "ytick.major.width": 0.7,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#e4e8ec",
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "lines.linewidth": 1.5,
+            "lines.markersize": 4.5,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "wellposed",
+        },
+    )
+
+
+def table(rows: Iterable[Mapping[str, Any]], align: str = "") -> Markdown:
+    """A Markdown table, as the value of a report's cell.
+
+    Columns that hold sentences get the room: the dashes of a column are as many as the letters
+    of its longest cell, up to 40, which Pandoc reads as relative widths where lines are long.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        One mapping a row; the keys of the first are the header.
+    align : str
+        One letter a column, l, r or c; columns beyond it are "l".
+
+    Returns
+    -------
+    Markdown
+        A `str` that notebooks show as Markdown.
+
+    Raises
+    ------
+    ValueError
+        If there is no row.
+
+    Examples
+    --------
+    >>> print(table([{"strength": "0.1", "error": "0.25"}], align="rr"))
+    | strength | error |
+    |-----------:|--------:|
+    | 0.1 | 0.25 |
+    """
+    rows = list(rows)
+    if not rows:
+        raise ValueError("a table has at least one row, got none; say so in a sentence instead")
+    header = list(rows[0])
+    rules = {"l": ":{}-", "r": "-{}:", "c": ":{}:"}
+    lines = [[_escape(row[name]) for name in header] for row in [dict(zip(header, header)), *rows]]
+    widths = [min(40, 2 + max(map(len, column))) for column in zip(*lines)]
+    dashes = [
+        rules[align[i] if i < len(align) else "l"].format("-" * width)
+        for i, width in enumerate(widths)
+    ]
+    text = ["| " + " | ".join(line) + " |" for line in lines]
+    return Markdown("\n".join([text[0], "|" + "|".join(dashes) + "|", *text[1:]]))
+
+
+class Markdown(str):
+    """A string that Jupyter shows as Markdown."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def verdict_table(verdicts: pd.DataFrame) -> Markdown:
+    """The table a report opens with: the verdict in words, then the claim and its evidence.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        `Results.verdicts`.
+
+    Returns
+    -------
+    Markdown
+        One row a claim. A claim that was not run says why in place of the interval.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = dict(statement="Ridge shrinks.", measured="ratio", threshold="≤ 1", source="7.1",
+    ...            verdict="held", value=0.5, low=0.4, high=0.6, reason="")
+    >>> print(verdict_table(pd.DataFrame([row])))  # doctest: +ELLIPSIS
+    | Verdict | Claim | Measured | Required | Source |
+    ...
+    | **held** | Ridge shrinks. | 0.5 (0.4 to 0.6): ratio | ≤ 1 | 7.1 |
+    """
+    return table(
+        {
+            "Verdict": _MARKS[row["verdict"]],
+            "Claim": row["statement"],
+            "Measured": _measured(row),
+            "Required": row["threshold"],
+            "Source": row["source"],
+        }
+        for row in verdicts.to_dict("records")
+    )
+
+
+def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
+    """The record of a run as a table: what ran, on what, with which versions.
+
+    Parameters
+    ----------
+    manifest : mapping
+        `Results.manifest`; nested mappings are written as ``key value`` pairs.
+
+    Examples
+    --------
+    >>> print(manifest_block({"profile": "quick", "versions": {"torch": "2.13"}}))
+    | Entry | Value |
+    |:-----------|:-------------|
+    | profile | quick |
+    | versions | torch 2.13 |
+    """
+    return table({"Entry": key, "Value": _flat(value)} for key, value in manifest.items())
+
+
+def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
+    """The built-in studies with the number of claims that held, failed and were not run.
+
+    Parameters
+    ----------
+    results : path, optional
+        The results folder; by default the one `load` reads.
+
+    Returns
+    -------
+    Markdown
+        A study whose report lies in the current folder is linked to it.
+    """
+    from .discovery import find, names
+    from .results import load
+
+    rows = []
+    for name in names():
+        study = find(name).study
+        counts: dict[Any, int] = {"not run": len(study.claims)}
+        profile = "not run yet"
+        try:
+            finished = load(name, results)
+        except FileNotFoundError:
+            pass
+        else:
+            counts = finished.verdicts["verdict"].value_counts().to_dict()
+            profile = finished.profile
+        has_report = Path(f"{name}.qmd").exists() and profile != "not run yet"
+        rows.append(
+            {
+                "Study": f"[{study.title}]({name}.html)" if has_report else study.title,
+                "Profile": profile,
+                "Held": counts.get("held", 0),
+                "Failed": counts.get("failed", 0),
+                "Not run": counts.get("not run", 0),
+            }
+        )
+    return table(rows, align="llrrr")
+
+
+def _measured(row: Mapping[Any, Any]) -> str:
+    if row["verdict"] == "not run":
+        return f"not run: {row['reason']}"
+    interval = "" if row["low"] == row["high"] else f" ({row['low']:.3g} to {row['high']:.3g})"
+    return f"{row['value']:.3g}{interval}: {row['measured']}"
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_flat, value))
+    return "none" if value is None else str(value)
+
+
+def _escape(value: Any) -> str:
+    return str(value).replace("|", r"\|").replace("\n", " ")

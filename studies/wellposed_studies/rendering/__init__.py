@@ -1,0 +1,224 @@
+"""Reports: Quarto documents that only read finished tables.
+
+`render` hands `reports/*.qmd` to Quarto where it is found and to the embedded engine elsewhere;
+both write `reports/_output/NAME.html` and `NAME.pdf`.
+
+How to write a report
+---------------------
+The embedded engine knows a small, documented subset of Quarto and refuses the rest by file and
+line, so a report that renders here renders in Quarto. A report starts like this::
+
+    ---
+    title: "Bias and variance"
+    subtitle: "What each regularizer pays and what it saves"
+    ---
+
+    ```{python}
+    import wellposed_studies
+    from wellposed_studies.plotting import apply_theme, manifest_block, verdict_table
+
+    apply_theme()
+    results = wellposed_studies.load("bias-variance")
+    ```
+
+    ## Verdict {#sec-verdict}
+
+    ```{python}
+    #| label: tbl-verdict
+    #| tbl-cap: "What was claimed before the run, and what the run says."
+    verdict_table(results.verdicts)
+    ```
+
+Front matter
+    ``title``, ``subtitle``, ``description``, ``author``, ``date``, ``toc``. All else is in
+    `reports/_quarto.yml`.
+Sections
+    Start at ``##``; ``## Method {#sec-method}`` for a reference, ``{.unnumbered}`` for no number.
+    End with ``## References {.unnumbered}`` and ``::: {#refs}`` / ``:::``.
+Cells
+    ```` ```{python} ```` with ``#|`` lines: ``label``, ``echo``, ``include``, ``output`` (true,
+    false, asis), ``fig-cap``, ``fig-alt``, ``fig-subcap``, ``layout-ncol``, ``tbl-cap``. Cells run
+    once, in order, in the Python that renders. Code is hidden unless ``echo: true``.
+Figures
+    ``label: fig-name`` with ``fig-cap`` (the question it answers) and ``fig-alt`` (what is seen,
+    for those who do not see it). Draw at `plotting.WIDTH` inches; the cell's value is the figure,
+    ``results.figure("name")``, or it ends with ``plt.show()``. Several figures in one cell, each
+    shown by ``display(...)`` or ``plt.show()``, are sub-figures: lists ``fig-subcap`` and
+    ``fig-alt`` of the same length, and ``layout-ncol``.
+Tables
+    The cell's value is Markdown (`plotting.table`, `verdict_table`), with ``label: tbl-name``
+    and ``tbl-cap``; a bare DataFrame is refused. Or a Markdown table in the text, followed by
+    ``: Caption {#tbl-name}``.
+Numbers in the text
+    ``The gap is `{python} f"{gap:.2f}"`.`` Never typed by hand. Format to a string.
+Equations
+    ``$$ y = X w $$ {#eq-name}``.
+References
+    ``@fig-name`` (Figure 1), ``@fig-name-1`` (Figure 1 (a)), ``@tbl-name``, ``@eq-name``,
+    ``@sec-name``; ``[-@fig-name]`` is the number alone. ``@key`` and ``[@key, sec. 7.1]`` cite
+    `references.bib`.
+Callouts
+    ``::: {.callout-note}``, also tip, important, warning, caution; a ``## Title`` on its first
+    line is its title.
+Links between reports
+    ``[text](underconstrained.html)``; in the PDF it leads to the PDF.
+
+Not supported, hence refused: shortcodes, tabsets, raw HTML, margin and column classes, other
+classes and attributes, unlabelled images.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Literal
+
+from .errors import RenderError
+from .quarto import find_quarto, render_with_quarto
+from .sources import available, check_names, reports_folder
+
+__all__ = ["RenderError", "available", "find_quarto", "render", "reports_folder"]
+
+logger = logging.getLogger(__name__)
+
+
+def render(
+    names: Iterable[str] = (),
+    formats: Iterable[str] = ("html", "pdf"),
+    engine: Literal["auto", "quarto", "embedded"] = "auto",
+    results_dir: str | os.PathLike[str] = "results",
+    output_dir: str | os.PathLike[str] | None = None,
+) -> list[Path]:
+    """Render reports from finished results.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Reports, by name (`"bias-variance"`, `"index"`); all of them if empty.
+    formats : iterable of {"html", "pdf"}
+    engine : {"auto", "quarto", "embedded"}
+        "auto" is Quarto where it is found (`QUARTO_PATH`, then `PATH`, then `quarto-cli` beside
+        this Python), the embedded engine otherwise.
+    results_dir : path
+        The results folder of `wellposed run`.
+    output_dir : path, optional
+        By default `_output` beside the sources in a clone, `reports` in the current folder for
+        an installed package.
+
+    Returns
+    -------
+    list of Path
+        The files written, report by report. Each appears complete or not at all.
+
+    Raises
+    ------
+    RenderError
+        If a report cannot be rendered; the reports before it are already written, of this one
+        nothing is.
+
+    Examples
+    --------
+    >>> render(["bias-varience"], engine="embedded")
+    Traceback (most recent call last):
+        ...
+    wellposed_studies.rendering.errors.RenderError: no report 'bias-varience'...
+    """
+    source = reports_folder()
+    chosen = check_names(names, source)
+    wanted = tuple(dict.fromkeys(formats))
+    if not wanted or set(wanted) - {"html", "pdf"}:
+        raise RenderError(f"formats are 'html' and 'pdf', got {', '.join(wanted) or 'none'}")
+    quarto = _quarto(engine)
+    results = Path(results_dir)
+    if output_dir is None:
+        output_dir = Path("reports") if source.name == "_reports" else source / "_output"
+    target = Path(output_dir)
+    written = []
+    for name in chosen:
+        with tempfile.TemporaryDirectory(prefix="wellposed-report-") as scratch:
+            project = Path(scratch) / "reports"
+            shutil.copytree(source, project, ignore=shutil.ignore_patterns("_output", ".quarto"))
+            logger.info("rendering %s with %s", name, quarto or "the embedded engine")
+            if quarto:
+                produced = render_with_quarto(quarto, project, name, wanted, results)
+            else:
+                from .embedded import render_embedded
+
+                produced = render_embedded(project, name, wanted, results)
+            if "html" in produced:
+                _refuse_external(produced["html"])
+            written += [_place(produced[fmt], target) for fmt in wanted]
+    return written
+
+
+def _quarto(engine: str) -> Path | None:
+    if engine not in ("auto", "quarto", "embedded"):
+        raise RenderError(f"engine is 'auto', 'quarto' or 'embedded', got {engine!r}")
+    quarto = None if engine == "embedded" else find_quarto()
+    if engine == "quarto" and quarto is None:
+        raise RenderError(
+            "no quarto was found in QUARTO_PATH, on PATH or beside this Python: install it from "
+            "quarto.org or with pip install 'wellposed[quarto]', or use the embedded engine"
+        )
+    if quarto is None:
+        _check_embedded()
+    return quarto
+
+
+def _check_embedded() -> None:
+    from importlib.util import find_spec
+
+    parts = {"pypandoc": "pypandoc_binary", "typst": "typst", "nbclient": "nbclient"}
+    parts |= {"ipykernel": "ipykernel", "nbformat": "nbformat"}
+    missing = [package for module, package in parts.items() if find_spec(module) is None]
+    if missing:
+        raise RenderError(
+            f"neither Quarto nor {', '.join(missing)} is installed: "
+            "pip install 'wellposed[reports]'"
+        )
+
+
+def _place(file: Path, target: Path) -> Path:
+    """Move a finished file into `target`: written beside its place, then renamed over it."""
+    target.mkdir(parents=True, exist_ok=True)
+    final = target / file.name
+    with tempfile.NamedTemporaryFile(dir=target, prefix=f".{file.name}.", delete=False) as handle:
+        partial = Path(handle.name)
+    try:
+        shutil.copyfile(file, partial)
+        partial.chmod(0o644)
+        partial.replace(final)
+    finally:
+        partial.unlink(missing_ok=True)
+    return final
+
+
+class _Sources(HTMLParser):
+    """Collect what a browser would fetch by itself (links are only followed by a reader)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.external: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for key, value in attrs:
+            fetched = key in ("src", "srcset", "poster", "data") or (
+                key in ("href", "xlink:href") and tag not in ("a", "area", "base")
+            )
+            if fetched and (value or "").lower().startswith(("http:", "https:", "//")):
+                self.external.append(f"<{tag} {key}={value!r}>")
+
+
+def _refuse_external(html: Path) -> None:
+    parser = _Sources()
+    parser.feed(html.read_text(encoding="utf-8"))
+    if parser.external:
+        raise RenderError(
+            f"{html.name} would fetch {', '.join(parser.external[:3])}; a report is one file that "
+            "works offline, so it was not written"
+        )

@@ -1,0 +1,105 @@
+"""Execute a report's cells once, in order, in a fresh kernel of this very Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from .document import Document, Text
+from .errors import RenderError
+
+SETUP = """
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+set_matplotlib_formats("svg", metadata={"Date": None})
+"""
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class _ThisPython(KernelSpecManager):
+    """Whatever kernels are installed elsewhere, a report runs in the Python that renders it."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=[*argv, "--HistoryManager.enabled=False"], language="python")
+
+
+def execute(document: Document, folder: Path, results: Path) -> list[list[dict[str, Any]]]:
+    """Run every cell and inline expression of a report.
+
+    Parameters
+    ----------
+    document : Document
+    folder : Path
+        The kernel's working directory.
+    results : Path
+        Where the finished tables are; cells find it as `WELLPOSED_RESULTS`.
+
+    Returns
+    -------
+    list of list of dict
+        One list of Jupyter outputs a part of the document (empty for text).
+
+    Raises
+    ------
+    RenderError
+        When a cell raises, with the line and the end of the traceback, or the kernel dies.
+    """
+    notebook = nbformat.v4.new_notebook()
+    outputs: list[list[dict[str, Any]]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        manager = AsyncKernelManager(
+            kernel_spec_manager=_ThisPython(), connection_file=f"{scratch}/kernel.json"
+        )
+        if os.name == "posix":  # sockets in the scratch folder, nothing on the network
+            manager.transport, manager.ip = "ipc", f"{scratch}/kernel"
+        client = NotebookClient(notebook, km=manager, timeout=None, coalesce_streams=True)
+        environment = {
+            **os.environ,
+            "WELLPOSED_RESULTS": str(results.resolve()),
+            "IPYTHONDIR": scratch,
+            "PYTHONHASHSEED": "0",
+        }
+        with client.setup_kernel(cleanup_kc=True, env=environment, cwd=str(folder)):
+            _run(client, SETUP)
+            for part in document.parts:
+                if isinstance(part, Text):
+                    outputs.append([])
+                    continue
+                try:
+                    outputs.append(_run(client, part.source))
+                except CellExecutionError as error:
+                    raise _failure(document, part.line, error) from None
+                except DeadKernelError as error:
+                    raise RenderError(
+                        "the kernel died while this cell ran (out of memory?)",
+                        document.path,
+                        part.line,
+                    ) from error
+    return outputs
+
+
+def _run(client: NotebookClient, source: str) -> list[dict[str, Any]]:
+    cell = nbformat.v4.new_code_cell(source)
+    client.nb.cells.append(cell)
+    client.execute_cell(cell, len(client.nb.cells) - 1)
+    return cell.outputs
+
+
+def _failure(document: Document, line: int, error: CellExecutionError) -> RenderError:
+    trace = _ANSI.sub("", error.traceback).rstrip().splitlines()
+    inside = re.findall(
+        r"^(?:\s*Cell In\[\d+\]|\s*File <ipython).*?line (\d+)", "\n".join(trace), re.M
+    )
+    at = line + int(inside[-1]) - 1 if inside else line
+    tail = "\n    ".join(trace[-8:])
+    return RenderError(f"the cell failed; nothing was written\n    {tail}", document.path, at)
