@@ -252,9 +252,13 @@ class BaseNet(BaseEstimator):
         if outcome.error is not None:
             raise outcome.error
         if request.solver == "lbfgs" and not outcome.reached:
+            spent = outcome.n_epochs >= request.max_epochs
+            advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"
             warnings.warn(
-                f"lbfgs stopped after {outcome.n_epochs} iterations before reaching "
-                f"tol={self.tol:g}. Raise max_epochs or tol, scale X, or use dtype='float64'.",
+                f"lbfgs stopped after {outcome.n_epochs} iterations at an optimality of "
+                f"{outcome.optimality:.2g}, above tol={self.tol:g}"
+                f"{'' if spent else ': rounding allows no further progress'}. {advice}, or scale X "
+                "(StandardScaler).",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -165,6 +165,8 @@ class Outcome:
         1-based epoch of the smallest validation loss, whose parameters are in ``state``.
     reached : bool
         The solver's tolerance or the validation target was reached.
+    optimality : float
+        lbfgs's largest entry of the objective's gradient, at the end.
     error : Exception or None
     """
 
@@ -174,6 +176,6 @@ class Outcome:
     validation_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     best_epoch: int | None = None
-    best_training_loss: float = float("nan")
     reached: bool = False
+    optimality: float = float("nan")
     error: Exception | None = None

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..networks import pad16
-from ..objective import LOSSES
 from ..regularizers import REGULARIZERS, Regularizer, Setting
 from .averaging import Averaging
 from .batches import Batch, Batches
 from .evaluation import check_finite, evaluate
+from .gradient import Gradient
 from .optimizers import SGD, Adam, Optimizer
 from .request import Outcome, Request, State
 from .streams import generator
@@ -75,7 +74,6 @@ class Stack:
     def __init__(self, requests: Sequence[Request]) -> None:
         first = requests[0]
         self.network = first.network
-        self.loss = LOSSES[first.loss]
         self.outcomes: list[Outcome | None] = [None] * len(requests)
         # Equal learning rates side by side: Adam's kernel takes them together.
         self.ids = sorted(range(len(requests)), key=lambda i: requests[i].learning_rate)
@@ -116,14 +114,12 @@ class Stack:
 
     def _view(self) -> None:
         """Make the views and buffers of the networks that are in the stack now."""
-        width, n_outputs = self.requests[0].width, self.requests[0].rows.n_targets
+        first = self.requests[0]
         self.w = self.theta[:, : self.network.n_weights]
         self.parameters = self.network.parameters(self.theta)
-        self.grad = torch.zeros_like(self.theta)
-        self.w_grad = self.grad[:, : self.network.n_weights]
-        self.grads = self.network.parameters(self.grad)
-        padded = self.theta.new_zeros(len(self.theta), pad16(n_outputs), width)
-        self._slope, self._real_slope = padded, padded[:, :n_outputs]
+        self.gradient = Gradient(
+            self.network, first.loss, self.theta, first.rows.n_targets, first.width
+        )
 
     # ------------------------------------------------------------------ one step
 
@@ -139,13 +135,15 @@ class Stack:
         for r in self.moments["perturb"]:
             theta = r.perturb(theta)
 
-        J = self._differentiate(theta, x, target, batch.weight)
+        at = self.parameters if theta is self.theta else self.network.parameters(theta)
+        masks = self._masks() if self.moments["mask"] else None
+        J = self.gradient(at, x, target, batch.weight, masks)
         for r in self.moments["gradient"]:
-            self.w_grad += r.gradient(self.w)
+            self.gradient.w += r.gradient(self.w)
 
         for r in self.moments["decay"]:
             r.decay(self.w, self.optimizer.rates)
-        self.optimizer.step(self.theta, self.grad)
+        self.optimizer.step(self.theta, self.gradient.flat)
         for r in self.moments["prox"]:
             r.prox(self.w, self._weight_gain())
         for r in self.moments["project"]:
@@ -157,17 +155,6 @@ class Stack:
         self._loss_sum += J
         if self.on_batch is not None:
             self.on_batch(batch, J)
-
-    def _differentiate(self, theta: Tensor, x: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Return J [K] at theta and write its gradient into ``grad``."""
-        network = self.network
-        weights, biases = self.parameters if theta is self.theta else network.parameters(theta)
-        masks = self._masks() if self.moments["mask"] else None
-        tape: list[Tensor] = []
-        z = network.forward(weights, biases, x, masks, tape)
-        J, _ = self.loss(z[:, : target.shape[1]], target, weight, out=self._real_slope)
-        network.backward(weights, self._slope, tape, *self.grads, masks)
-        return J
 
     def _masks(self) -> list[Tensor]:
         """What each hidden layer's activations are multiplied by."""
