@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from wellposed.bias_variance import decompose_log, decompose_squared, decompose_zero_one
 
@@ -199,7 +199,7 @@ def test_log_components_are_those_of_heskes():
     rng = np.random.default_rng(5)
     R, n, K = 7, 20, 4
     P, q = rng.dirichlet(np.ones(K), size=(R, n)), rng.dirichlet(np.ones(K), size=n)
-    result = decompose_log(P, q)
+    result = decompose_log(P, q, bias_correction=False)
     g = stats.gmean(P, axis=0)
     g /= g.sum(axis=1, keepdims=True)
     expected = {
@@ -216,13 +216,32 @@ def test_log_components_are_those_of_heskes():
 def test_the_geometric_mean_of_logistic_predictions_averages_their_logits():
     logits = np.random.default_rng(6).normal(size=(50, 3))
     P = np.stack([expit(-logits), expit(logits)], axis=2)
-    result = decompose_log(P, y=[1, 1, 0])
+    result = decompose_log(P, y=[1, 1, 0], bias_correction=False)
     signs = np.array([1, 1, -1])
     expected = -np.log(expit(signs * logits.mean(axis=0)))
     np.testing.assert_allclose(result.per_point["bias_plus_noise"], expected, atol=1e-12)
     np.testing.assert_allclose(
         total(result), -np.log(expit(signs * logits)).mean(axis=0), atol=1e-12
     )
+
+
+@pytest.mark.parametrize("R", [3, 8])
+def test_corrected_log_components_are_unbiased_and_still_add_up(R):
+    # Logits N(0.5, 1): g is expit(0.5), and the log loss's mean is a Gaussian integral.
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    weights = weights / weights.sum()
+    mean_log = np.array([weights @ np.log(expit(s * (nodes + 0.5))) for s in (-1, 1)])
+    variance = -np.log(np.exp(mean_log).sum())
+    q = np.array([0.3, 0.7])
+    bias = stats.entropy(q, [expit(-0.5), expit(0.5)])
+    logits = np.random.default_rng(8).normal(0.5, 1, size=(R, 20_000))
+    P = np.stack([expit(-logits), expit(logits)], axis=2)
+    corrected = decompose_log(P, np.tile(q, (20_000, 1)))
+    plug_in = decompose_log(P, np.tile(q, (20_000, 1)), bias_correction=False)
+    for name, truth in (("bias", bias), ("variance", variance)):
+        assert getattr(corrected, name) == pytest.approx(truth, abs=0.006)
+        assert abs(getattr(plug_in, name) - truth) > 0.01  # what the correction is for
+    np.testing.assert_allclose(total(corrected), plug_in.per_point["error"], rtol=0, atol=1e-12)
 
 
 def test_an_infinite_log_loss_is_an_error_and_clip_makes_it_finite():
@@ -239,7 +258,7 @@ def test_an_infinite_log_loss_is_an_error_and_clip_makes_it_finite():
 
 def test_a_zero_where_the_class_cannot_occur_is_no_error():
     P = np.array([[[0.6, 0.4, 0.0]], [[0.5, 0.3, 0.2]], [[0.5, 0.5, 0.0]]])
-    result = decompose_log(P, [[0.5, 0.5, 0.0]])
+    result = decompose_log(P, [[0.5, 0.5, 0.0]], bias_correction=False)
     g = np.sqrt(np.prod([p[0, :2] for p in P], axis=0) ** (2 / 3))
     g /= g.sum()
     assert result.bias == pytest.approx(stats.entropy([0.5, 0.5], g), abs=1e-12)
@@ -272,7 +291,7 @@ def three_losses(R, n=5, K=3, seed=0):
     f, values = rng.normal(size=n), rng.normal(size=(R, n))
     yield values, lambda predictions: decompose_squared(predictions, f, noise=0.2)
     yield P.argmax(axis=2), lambda predictions: decompose_zero_one(predictions, q)
-    yield P, lambda predictions: decompose_log(predictions, q)
+    yield P, lambda predictions: decompose_log(predictions, q, bias_correction=False)
 
 
 @pytest.mark.parametrize("index", range(3), ids=["squared", "zero_one", "log"])
@@ -281,6 +300,7 @@ def test_pseudo_values_are_those_of_leaving_each_repetition_out(index):
     predictions, decompose = list(three_losses(R))[index]
     result = decompose(predictions)
     without = [decompose(np.delete(predictions, r, axis=0)) for r in range(R)]
+    assert set(result.pseudo_values) >= {"error", "noise"}
     for name, pseudo_values in result.pseudo_values.items():
         expected = [R * getattr(result, name) - (R - 1) * getattr(w, name) for w in without]
         np.testing.assert_allclose(pseudo_values, expected, rtol=0, atol=1e-10)
@@ -316,6 +336,30 @@ def test_intervals_cover_also_where_bias_is_zero(n_test, correlation, bias):
     covered = coverage(n_test, correlation, bias)
     assert covered["bias2"] >= 0.90
     assert covered["variance"] >= 0.84  # 20 repetitions of a skew statistic
+
+
+def test_zero_one_and_log_intervals_cover_the_components_of_all_training_sets():
+    rng = np.random.default_rng(9)
+    n, K, R, n_studies = 50, 3, 40, 150
+    centre, q = rng.normal(size=(n, K)), rng.dirichlet(np.ones(K), size=n)
+
+    def draw(R):
+        scores = centre + rng.normal(size=(R, 1, K)) / 2 + rng.normal(size=(R, n, K))
+        return scores.argmax(axis=2), softmax(scores, axis=2)
+
+    everything = draw(20_000)
+    truths = [decompose_zero_one(everything[0], q), decompose_log(everything[1], q)]
+    hits = [dict.fromkeys((*truth.terms, "variance", "error"), 0) for truth in truths]
+    for _ in range(n_studies):
+        labels, P = draw(R)
+        for result, truth, hit in zip(
+            (decompose_zero_one(labels, q), decompose_log(P, q)), truths, hits
+        ):
+            for name in hit:
+                low, high = result.intervals[name]
+                hit[name] += low - 1e-9 <= getattr(truth, name) <= high + 1e-9
+    for hit in hits:
+        assert min(hit.values()) >= 0.87 * n_studies, hits
 
 
 def test_two_repetitions_have_no_interval():

@@ -1,31 +1,11 @@
-"""What the decompositions check about their input, and the jackknife they share."""
+"""What the decompositions check about their input."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from wellposed._bias_variance.result import Array
-
-Points = dict[str, Array]
-
-
-def jackknife(
-    per_point: Points, without: Callable[[int], Points], R: int
-) -> tuple[Points, dict[str, float]]:
-    """Return pseudo-values ``R t - (R - 1) t_without_r`` of the means, and standard errors."""
-    if R < 3:
-        nothing = {name: np.full(R, np.nan) for name in per_point}
-        return nothing, dict.fromkeys(per_point, np.nan)
-    left_out = [{name: v.mean() for name, v in without(r).items()} for r in range(R)]
-    pseudo_values = {
-        name: R * values.mean() - (R - 1) * np.array([means[name] for means in left_out])
-        for name, values in per_point.items()
-    }
-    errors = {name: float(v.std(ddof=1) / np.sqrt(R)) for name, v in pseudo_values.items()}
-    return pseudo_values, errors
 
 
 def check_repetitions(predictions: ArrayLike, caller: str, ndim: tuple[int, ...]) -> Array:

@@ -7,12 +7,16 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from wellposed._bias_variance.checks import (
-    Points,
     check_repetitions,
     class_probabilities,
-    jackknife,
     normalised,
     one_of,
+)
+from wellposed._bias_variance.intervals import (
+    Points,
+    jackknife,
+    no_intervals,
+    student_intervals,
 )
 from wellposed._bias_variance.result import Array, BiasVarianceResult
 
@@ -24,6 +28,7 @@ def decompose_log(
     y: ArrayLike | None = None,
     classes: ArrayLike | None = None,
     clip: float | None = None,
+    bias_correction: bool = True,
     sampling: str = "given",
     confidence_level: float = 0.95,
 ) -> BiasVarianceResult:
@@ -32,6 +37,10 @@ def decompose_log(
     With true class probabilities ``q``, predicted ones ``p_r`` and their normalised geometric
     mean ``g``, proportional to ``exp(mean_r log p_r)``: bias is ``KL(q || g)``, variance
     ``mean_r KL(g || p_r)`` and noise the entropy of ``q``. All in nats.
+
+    As ``g`` is the mean of R predictions and not of all, such a variance is too small by a share
+    of order 1/R on average and such a bias too large by as much. The jackknife takes that away,
+    up to order 1/R^2, and leaves their sum as it is.
 
     Parameters
     ----------
@@ -48,6 +57,9 @@ def decompose_log(
     clip : float in (0, 1 / n_classes), optional
         Raise smaller predicted probabilities to `clip` and normalise. Without it a probability of
         zero for a class that occurs is an error, as its log loss is infinite.
+    bias_correction : bool, default=True
+        Correct bias and variance by the jackknife, given three or more repetitions; bias can then
+        be slightly negative. False gives Heskes's components of exactly these R predictions.
     sampling : {"given", "independent", "bootstrap", "splits", "subsample"}, default="given"
         How the training sets were drawn, for the result's description.
     confidence_level : float in (0, 1), default=0.95
@@ -56,9 +68,7 @@ def decompose_log(
     Returns
     -------
     BiasVarianceResult
-        Its terms add up to the mean log loss of the R predictions at every test point. As with
-        the 0-1 loss, bias and variance are those of the R repetitions: on average the variance is
-        too small by a share of order 1/R, the bias too large by as much.
+        Its terms add up to the mean log loss of the R predictions at every test point.
 
     Raises
     ------
@@ -74,9 +84,10 @@ def decompose_log(
     Examples
     --------
     >>> from wellposed.bias_variance import decompose_log
-    >>> result = decompose_log([[[0.5, 0.5]], [[0.9, 0.1]]], probabilities=[[0.75, 0.25]])
-    >>> round(abs(result.bias), 12), round(result.variance, 4)  # g is (3/4, 1/4)
-    (0.0, 0.1438)
+    >>> predictions = [[[0.5, 0.5]], [[0.9, 0.1]]]  # g is (3/4, 1/4)
+    >>> result = decompose_log(predictions, [[0.75, 0.25]], bias_correction=False)
+    >>> round(abs(result.bias), 12), round(result.variance, 4)
+    (0.0, 0.1116)
     """
     P = check_repetitions(predictions, "decompose_log", ndim=(3,)).astype(np.float64)
     K = P.shape[2]
@@ -121,13 +132,19 @@ def decompose_log(
         return points(sum_of_logs - logs[r], n_zeros - zero[r], R - 1)
 
     per_point = points(sum_of_logs, n_zeros, R)
-    pseudo_values, standard_errors = jackknife(per_point, without, R)
+    if R > 2:
+        pseudo_values, corrected = jackknife(per_point, without, R)
+        intervals = student_intervals(pseudo_values, confidence_level)
+        if bias_correction:
+            per_point |= {name: corrected[name] for name in (bias, "variance")}
+    else:
+        pseudo_values, intervals = no_intervals(per_point, R)
     return BiasVarianceResult(
         loss="log",
         terms=(bias, "variance", "noise") if known else (bias, "variance"),
         per_point=per_point,
         pseudo_values=pseudo_values,
-        standard_errors=standard_errors,
+        intervals=intervals,
         predictions=P,
         sampling=sampling,
         confidence_level=confidence_level,

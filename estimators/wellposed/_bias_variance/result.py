@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 __all__ = ["COMPONENT_LABELS", "BiasVarianceResult"]
 
 Array = NDArray[Any]
+Intervals = dict[str, tuple[float, float]]
 
 COMPONENT_LABELS: Mapping[str, str] = {
     "bias2": "bias²",
@@ -63,26 +63,34 @@ class BiasVarianceResult:
         ``bias2_plus_noise`` or ``bias_plus_noise`` stands for the two that cannot be separated.
     per_point : dict of str to ndarray of shape (n_test,)
         Every component and ``"error"`` at each test point.
-    pseudo_values : dict of str to ndarray of shape (n_repetitions,)
-        Jackknife pseudo-values of each component's mean: one number a training set, whose mean
-        estimates the component and whose spread gives its interval. For estimators fitted to the
-        same training sets, differences of pseudo-values are paired.
-    standard_errors : dict of str to float
-        Standard error of each component's mean.
-    predictions : ndarray of shape (n_repetitions, n_test, ...)
-        What was decomposed.
+    intervals : dict of str to (float, float)
+        Confidence interval of each component's mean over the test points; NaN for two repetitions.
     confidence_level : float
         Level of `intervals`.
+    pseudo_values : dict of str to ndarray of shape (n_repetitions,)
+        One number a training set, whose mean estimates the component and whose spread gives its
+        interval: jackknife pseudo-values of the mean over test points. For estimators fitted to
+        the same training sets, differences of pseudo-values are paired. Under the 0-1 loss only
+        error and noise have them.
+    replicates : dict of str to ndarray of shape (1000,)
+        Under the 0-1 loss, the components of bootstrap samples of the repetitions: the same
+        samples for all results with as many repetitions, so differences are paired.
+    predictions : ndarray of shape (n_repetitions, n_test, ...)
+        What was decomposed.
 
     Notes
     -----
-    Intervals describe the drawing of training sets, for these test points: the estimate, plus and
-    minus the delete-one jackknife's standard error times the Student t quantile of
-    ``n_repetitions - 1`` degrees of freedom. Where bias is near zero that error is itself near
-    zero whenever the estimate is, so the squared bias's adds the variance of its second-order
-    (degenerate) part. The percentile bootstrap would not do: resampling with replacement puts
-    back the ``s^2 / R`` that the unbiased bias² has taken away. Two repetitions have no
-    jackknife, and their intervals are NaN.
+    Intervals are over the drawing of training sets, for these test points.
+
+    Squared and log loss: the mean of the jackknife's pseudo-values, plus and minus their standard
+    error times a Student t quantile. Where bias is near zero that error is near zero whenever the
+    estimate is, so for bias² the variance of its second-order (degenerate) part is added. A
+    percentile bootstrap would not do here: resampling puts back the ``s^2 / R`` that the unbiased
+    bias² has taken away.
+
+    0-1 loss: the main prediction is a mode, for which the jackknife fails. Bias and net variance
+    have percentile intervals of bootstrapped repetitions, the raw variance a basic (reversed) one,
+    which allows for its estimate being too small and may lie above it.
 
     References
     ----------
@@ -94,10 +102,11 @@ class BiasVarianceResult:
     terms: tuple[str, ...]
     per_point: dict[str, Array]
     pseudo_values: dict[str, Array]
-    standard_errors: dict[str, float]
+    intervals: Intervals
     predictions: Array
     sampling: str = "given"
     confidence_level: float = 0.95
+    replicates: dict[str, Array] = field(default_factory=dict)
     _means: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,15 +146,6 @@ class BiasVarianceResult:
     def noise_separated(self) -> bool:
         """Whether noise is a component of its own, which takes a known truth."""
         return "noise" in self.per_point
-
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Confidence interval of each component's mean over the test points, as (low, high)."""
-        quantile = float(stats.t.ppf((1 + self.confidence_level) / 2, self.n_repetitions - 1))
-        return {
-            name: (self._means[name] - quantile * error, self._means[name] + quantile * error)
-            for name, error in self.standard_errors.items()
-        }
 
     @property
     def description(self) -> str:
@@ -198,6 +198,6 @@ class BiasVarianceResult:
             low, high = intervals[name]
             lines.append(f"  {label:<15} {mean:>10.4g}  [{low:.4g}, {high:.4g}]")
         summands = " + ".join(COMPONENT_LABELS[name] for name in self.terms)
-        lines.append(f"  error = {summands}; {self.confidence_level:.0%} jackknife intervals")
+        lines.append(f"  error = {summands}; {self.confidence_level:.0%} intervals")
         lines.append(self.description)
         return "\n".join(lines)

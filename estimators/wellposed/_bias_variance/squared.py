@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wellposed._bias_variance.checks import (
-    Points,
     check_repetitions,
-    jackknife,
     match_shape,
     one_of,
 )
+from wellposed._bias_variance.intervals import Points, jackknife, no_intervals, student_intervals
 from wellposed._bias_variance.result import Array, BiasVarianceResult
 
 
@@ -108,17 +107,20 @@ def decompose_squared(
         s2 = (sum_of_squares - np.square(d) * R / (R - 1)) / (R - 2)
         return points(mean - d / (R - 1), s2, R - 1, (total - losses[r]) / (R - 1))
 
-    pseudo_values, standard_errors = jackknife(per_point, without, R)
-    gram = np.tensordot(deviation, deviation, axes=(range(1, P.ndim),) * 2) / P.shape[1]
-    np.fill_diagonal(gram, 0.0)
-    degenerate = np.sqrt(2 * np.square(gram).sum()) / (R * (R - 1))
-    standard_errors[bias2] = float(np.hypot(standard_errors[bias2], degenerate))
+    if R > 2:
+        pseudo_values, _ = jackknife(per_point, without, R)
+        gram = np.tensordot(deviation, deviation, axes=(range(1, P.ndim),) * 2) / P.shape[1]
+        np.fill_diagonal(gram, 0.0)
+        second_order = float(np.sqrt(2 * np.square(gram).sum()) / (R * (R - 1)))
+        intervals = student_intervals(pseudo_values, confidence_level, {bias2: second_order})
+    else:
+        pseudo_values, intervals = no_intervals(per_point, R)
     return BiasVarianceResult(
         loss="squared",
         terms=(bias2, "variance", "noise") if known else (bias2, "variance"),
         per_point=per_point,
         pseudo_values=pseudo_values,
-        standard_errors=standard_errors,
+        intervals=intervals,
         predictions=P,
         sampling=sampling,
         confidence_level=confidence_level,

@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wellposed._bias_variance.checks import (
-    Points,
     check_repetitions,
     class_probabilities,
     encode_labels,
-    jackknife,
     one_of,
+)
+from wellposed._bias_variance.intervals import (
+    Points,
+    bootstrap_replicates,
+    no_intervals,
+    student_intervals,
 )
 from wellposed._bias_variance.result import Array, BiasVarianceResult
 
@@ -58,9 +62,9 @@ def decompose_zero_one(
     Returns
     -------
     BiasVarianceResult
-        Its terms add up to the expected 0-1 loss of the R predictions at every test point. Main
-        prediction and shares are those of the R repetitions: unlike those of the squared loss,
-        bias and variance approach their expectation only as R grows.
+        Its terms add up to the expected 0-1 loss of the R predictions at every test point. The
+        main prediction is that of the R repetitions, so bias and variance approach those of all
+        training sets as R grows; the raw ``variance`` from below.
 
     Raises
     ------
@@ -86,40 +90,55 @@ def decompose_zero_one(
     q, classes = class_probabilities(target, known, classes, labels.shape[1], labels)
     codes = encode_labels(labels, classes, "predictions")
     R, K = len(codes), len(classes)
-    counts = np.stack([(codes == k).sum(axis=0) for k in range(K)], axis=1)
-    optimal = q.argmax(axis=1)[:, np.newaxis]
-    noise = 1 - np.take_along_axis(q, optimal, axis=1)[:, 0]
+    one_hot = (codes[:, :, np.newaxis] == np.arange(K)).astype(np.float64)
+    optimal = q.argmax(axis=1)
+    noise = 1 - q.max(axis=1)
     bias = "bias" if known else "bias_plus_noise"
 
-    def points(counts: Array) -> Points:
-        p = counts / counts.sum(axis=1, keepdims=True)
-        main = p.argmax(axis=1)[:, np.newaxis]
-        biased = (main != optimal)[:, 0]
-        variance = 1 - np.take_along_axis(p, main, axis=1)[:, 0]
-        p_optimal = np.take_along_axis(p, optimal, axis=1)[:, 0]
-        agreement = (p * q).sum(axis=1)
-        agreement_off_optimal = agreement - p_optimal * (1 - noise)
+    def points(p: Array) -> Points:
+        """Components at each test point, of shares of predictions [..., n_test, K]."""
+        biased = p.argmax(axis=-1) != optimal
+        variance = 1 - p.max(axis=-1)
+        p_optimal = p[..., np.arange(len(q)), optimal]
+        agreement = (p * q).sum(axis=-1)
         named = {
             bias: biased.astype(np.float64),
             "net_variance": np.where(biased, -p_optimal, variance),
             "variance": variance,
         }
         if known:
+            agreement_off_optimal = agreement - p_optimal * (1 - noise)
             named["net_noise"] = p_optimal * noise - agreement_off_optimal
-            named["noise"] = noise
+            named["noise"] = np.broadcast_to(noise, variance.shape)
         return {**named, "error": 1 - agreement}
 
-    def without(r: int) -> Points:
-        return points(counts - (codes[r][:, np.newaxis] == np.arange(K)))
+    def means(counts: Array) -> Points:
+        return {name: values.mean(axis=-1) for name, values in points(counts / R).items()}
 
-    per_point = points(counts)
-    pseudo_values, standard_errors = jackknife(per_point, without, R)
+    per_point = points(one_hot.mean(axis=0))
+    smooth = ("net_noise", "noise", "error") if known else ("error",)
+    rough = (bias, "net_variance", "variance")
+    pseudo_values, intervals = no_intervals(per_point, R)
+    replicates: Points = {}
+    if R > 2:
+        each = means(one_hot * R)
+        pseudo_values = {name: each[name] for name in smooth}
+        replicates = bootstrap_replicates(one_hot, means)
+        quantiles = (1 - confidence_level) / 2, (1 + confidence_level) / 2
+        for name in rough:
+            low, high = (float(end) for end in np.quantile(replicates[name], quantiles))
+            intervals[name] = (low, high)
+        twice = 2 * float(per_point["variance"].mean())
+        low, high = intervals["variance"]
+        intervals["variance"] = (twice - high, twice - low)
+        intervals |= student_intervals(pseudo_values, confidence_level)
     return BiasVarianceResult(
         loss="zero_one",
         terms=(bias, "net_variance", "net_noise") if known else (bias, "net_variance"),
         per_point=per_point,
         pseudo_values=pseudo_values,
-        standard_errors=standard_errors,
+        intervals=intervals,
+        replicates=replicates,
         predictions=labels,
         sampling=sampling,
         confidence_level=confidence_level,
