@@ -1,0 +1,460 @@
+"""`bias_variance` on scikit-learn's estimators: closed forms, training sets, errors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.datasets import load_diabetes, load_wine, make_friedman1
+from sklearn.ensemble import BaggingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from wellposed.bias_variance import KnownTruth, bias_variance
+
+NOISE = 0.5
+
+
+class Recorder(RegressorMixin, BaseEstimator):
+    """Predicts what it was fitted with, so that a test can see it."""
+
+    def __init__(self, strength=0.0, random_state=None):
+        self.strength = strength
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        self.seen_ = np.concatenate(
+            [[self.random_state or 0, len(y), np.ptp(weight - np.asarray(y))], np.sort(y)]
+        )
+        return self
+
+    def predict(self, X):
+        seen = np.zeros(len(X))
+        seen[: len(self.seen_)] = self.seen_[: len(X)]
+        return seen
+
+
+@pytest.fixture(scope="module")
+def design():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 12)) * np.linspace(0.2, 2, 12)
+    X_test = rng.normal(size=(15, 12))
+    w = rng.normal(size=12)
+    return X, X @ w, X_test, X_test @ w
+
+
+@pytest.fixture(scope="module")
+def fixed_design(design):
+    X, f, X_test, f_test = design
+    return KnownTruth(
+        lambda rng: (X, f + rng.normal(0, np.sqrt(NOISE), len(f))), X_test, f_test, noise=NOISE
+    )
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    return load_diabetes(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return load_wine(return_X_y=True)
+
+
+# --- against closed forms -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 10.0, 1e3])
+def test_ridge_has_its_closed_form_bias_and_variance(design, fixed_design, alpha):
+    X, f, X_test, f_test = design
+    A = X_test @ np.linalg.solve(X.T @ X + alpha * np.eye(12), X.T)  # predictions are A y
+    bias = A @ f - f_test
+    n, R = len(f_test), 300
+    result = bias_variance(
+        Ridge(alpha=alpha, fit_intercept=False), fixed_design, n_repetitions=R, random_state=1
+    )
+    # Standard errors of the U-statistics of Gaussian predictions N(A f, NOISE A A').
+    frobenius = 2 * np.square(NOISE * A @ A.T).sum() / n**2
+    linear = 4 * NOISE * np.square(A.T @ bias).sum() / n**2
+    bias2_error = np.sqrt(linear / R + frobenius / (R * (R - 1)))
+    variance_error = np.sqrt(frobenius / (R - 1))
+    assert abs(result.bias2 - np.mean(bias**2)) < 4 * bias2_error
+    assert abs(result.variance - NOISE * np.square(A).sum() / n) < 4 * variance_error
+    assert result.noise == NOISE
+    assert result.bias2 + result.variance + result.noise == pytest.approx(result.error, abs=1e-10)
+    low, high = result.intervals["variance"]
+    assert (high - low) / 2 == pytest.approx(1.97 * variance_error, rel=0.25)
+
+
+def test_two_fits_of_ridge_are_unbiased_on_average(design, fixed_design):
+    X, f, X_test, f_test = design
+    A = X_test @ np.linalg.solve(X.T @ X + 10 * np.eye(12), X.T)
+    ridge = Ridge(alpha=10.0, fit_intercept=False)
+    pairs = [
+        bias_variance(ridge, fixed_design, n_repetitions=2, random_state=seed)
+        for seed in range(250)
+    ]
+    truths = {"bias2": np.mean((A @ f - f_test) ** 2), "variance": NOISE * np.square(A).sum() / 15}
+    for name, truth in truths.items():
+        values = np.array([getattr(pair, name) for pair in pairs])
+        assert abs(values.mean() - truth) < 4 * values.std(ddof=1) / np.sqrt(len(values))
+
+
+@pytest.mark.parametrize("k", [1, 2, 10])
+def test_k_neighbours_have_variance_noise_over_k(design, k):
+    X, f, _, _ = design
+    truth = KnownTruth(lambda rng: (X, f + rng.normal(size=40)), X, f, noise=1.0)
+    nearest = KNeighborsRegressor(k).fit(X, f)
+    result = bias_variance(KNeighborsRegressor(k), truth, n_repetitions=200, random_state=0)
+    W = nearest.kneighbors_graph(X).toarray() / k
+    variance_error = np.sqrt(2 * np.square(W @ W.T).sum() / 40**2 / 199)
+    assert abs(result.variance - 1 / k) < 4 * variance_error
+    low, high = result.intervals["bias2"]
+    assert low - (high - low) <= np.mean((nearest.predict(X) - f) ** 2) <= high + (high - low)
+    if k == 1:
+        assert abs(result.bias2) < 0.02
+
+
+def test_bagging_lowers_the_variance_of_a_tree_and_one_bag_does_not():
+    X_test, f_test = make_friedman1(50, noise=0, random_state=1)
+    truth = KnownTruth(
+        lambda rng: make_friedman1(80, noise=1.0, random_state=rng), X_test, f_test, noise=1.0
+    )
+    tree = DecisionTreeRegressor(random_state=0)
+    results = [
+        bias_variance(BaggingRegressor(tree, k), truth, n_repetitions=30, random_state=0)
+        for k in (1, 10)
+    ]
+    paired = results[0].pseudo_values["variance"] - results[1].pseudo_values["variance"]
+    assert paired.mean() > 4 * paired.std(ddof=1) / np.sqrt(30)
+    alone = bias_variance(tree, truth, n_repetitions=30, random_state=0)
+    assert results[0].variance > 0.9 * alone.variance
+
+
+def test_logistic_truth_has_its_noise_and_adds_up():
+    rng = np.random.default_rng(3)
+    X_test = rng.normal(size=(30, 3))
+
+    def probabilities(X):
+        scores = np.exp(X @ np.array([[1.0, -1.0, 0.0], [0.0, 2.0, -1.0], [0.0, 0.0, 1.0]]))
+        return scores / scores.sum(axis=1, keepdims=True)
+
+    def sample(rng):
+        X = rng.normal(size=(60, 3))
+        cumulative = probabilities(X).cumsum(axis=1)
+        codes = (rng.uniform(size=(60, 1)) > cumulative).sum(axis=1)
+        return X, np.array(["no", "yes", "perhaps"])[codes]
+
+    q = probabilities(X_test)
+    truth = KnownTruth(sample, X_test, q, classes=["no", "yes", "perhaps"])
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    zero_one = bias_variance(model, truth, n_repetitions=20, random_state=0)
+    log = bias_variance(model, truth, loss="log", n_repetitions=20, random_state=0)
+    labels, P = zero_one.predictions, log.predictions
+    np.testing.assert_array_equal(np.array(["no", "yes", "perhaps"])[P.argmax(axis=2)], labels)
+    assert zero_one.noise == pytest.approx(np.mean(1 - q.max(axis=1)), abs=1e-12)
+    assert log.noise == pytest.approx(np.mean(-(q * np.log(q)).sum(axis=1)), abs=1e-12)
+    wrong = np.mean(
+        [1 - q[i, list(truth.classes).index(l)] for row in labels for i, l in enumerate(row)]
+    )
+    assert zero_one.error == pytest.approx(wrong, abs=1e-12)
+    assert log.error == pytest.approx(np.mean(-(q * np.log(P)).sum(axis=2)), abs=1e-12)
+    for result in (zero_one, log):
+        terms = sum(getattr(result, name) for name in result.terms)
+        assert terms == pytest.approx(result.error, abs=1e-12)
+        assert result.noise_separated
+
+
+# --- training sets --------------------------------------------------------------------------------
+
+
+def rows_seen(result):
+    """Sorted training targets of each repetition of a Recorder whose targets are row numbers."""
+    sizes = result.predictions[:, 1].astype(int)
+    return [set(seen[3 : 3 + n].astype(int)) for seen, n in zip(result.predictions, sizes)], sizes
+
+
+def record(sampling, **options):
+    X, y = np.zeros((100, 1)), np.arange(100)
+    X_test, y_test = np.zeros((150, 1)), np.zeros(150)
+    return bias_variance(
+        Recorder(), X, y, X_test=X_test, y_test=y_test, sampling=sampling, random_state=0, **options
+    )
+
+
+def test_bootstraps_draw_rows_with_replacement():
+    rows, sizes = rows_seen(record("bootstrap", n_repetitions=50))
+    assert set(sizes) == {100}
+    assert np.mean([len(r) for r in rows]) == pytest.approx(100 * (1 - 1 / np.e), rel=0.03)
+    assert len({frozenset(r) for r in rows}) == 50
+
+
+def test_splits_are_disjoint():
+    rows, sizes = rows_seen(record("splits", n_repetitions=7))
+    assert set(sizes) == {14}
+    assert sum(len(r) for r in rows) == len(set().union(*rows)) == 98
+    rows, sizes = rows_seen(record("splits", n_repetitions=7, train_size=5))
+    assert len(set().union(*rows)) == 35
+
+
+@pytest.mark.parametrize(("train_size", "expected"), [(None, 50), (20, 20), (0.3, 30), (1.0, 100)])
+def test_subsamples_draw_rows_without_replacement(train_size, expected):
+    rows, _ = rows_seen(record("subsample", n_repetitions=9, train_size=train_size))
+    assert {len(r) for r in rows} == {expected}
+
+
+@pytest.mark.parametrize("sampling", ["bootstrap", "splits", "subsample"])
+def test_held_out_rows_are_not_trained_on(sampling):
+    y = np.arange(200.0)
+
+    class Spy(Recorder):
+        def predict(self, X):
+            return np.isin(X[:, 0], self.seen_[3:]).astype(float)
+
+    result = bias_variance(
+        Spy(), y[:, np.newaxis], y, sampling=sampling, n_repetitions=5, random_state=0, test_size=40
+    )
+    assert result.predictions.shape == (5, 40)
+    assert not result.predictions.any()
+
+
+def test_estimators_share_training_sets_and_seeds_and_a_repetition_stands_alone(diabetes):
+    for arguments in (
+        diabetes,
+        [KnownTruth(lambda rng: (np.zeros((9, 1)), rng.normal(size=9)), np.zeros((9, 1)), [0] * 9)],
+    ):
+        few = bias_variance(Recorder(1.0), *arguments, n_repetitions=4, random_state=5)
+        many = bias_variance(Recorder(9.0), *arguments, n_repetitions=8, random_state=5)
+        np.testing.assert_array_equal(few.predictions, many.predictions[:4])
+        other = bias_variance(Recorder(), *arguments, n_repetitions=4, random_state=6)
+        assert not np.array_equal(few.predictions, other.predictions)
+        assert len(set(many.predictions[:, 0])) == 8  # each repetition its own random_state
+
+
+def test_random_states_inside_a_pipeline_are_set_by_name(wine):
+    trees = [
+        bias_variance(
+            make_pipeline(StandardScaler(), DecisionTreeClassifier(max_features=1, random_state=s)),
+            *wine,
+            n_repetitions=3,
+            random_state=0,
+        ).predictions
+        for s in (None, 7)
+    ]
+    np.testing.assert_array_equal(*trees)
+
+
+def test_random_state_none_differs_and_a_generator_moves_on_and_global_state_is_left(diabetes):
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    rng = np.random.RandomState(0)
+    for state in (None, rng):
+        a, b = (
+            bias_variance(Recorder(), *diabetes, n_repetitions=3, random_state=state)
+            for _ in range(2)
+        )
+        assert not np.array_equal(a.predictions, b.predictions)
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_results_do_not_depend_on_the_number_of_workers(diabetes, fixed_design):
+    tree = DecisionTreeRegressor(max_features=2)
+    for arguments in (diabetes, [fixed_design]):
+        one, two = (
+            bias_variance(tree, *arguments, n_repetitions=6, random_state=0, n_jobs=n_jobs)
+            for n_jobs in (1, 2)
+        )
+        np.testing.assert_array_equal(one.predictions, two.predictions)
+        assert one.intervals == two.intervals
+
+
+def test_fit_parameters_with_a_value_for_each_row_go_with_the_rows():
+    y = np.arange(60.0)
+    result = bias_variance(
+        Recorder(), y[:, np.newaxis], y, fit_params={"sample_weight": y + 3}, n_repetitions=5
+    )
+    assert not result.predictions[:, 2].any()  # weight - y is constant
+    weighted = KnownTruth(
+        lambda rng: (y[:, np.newaxis], y, {"sample_weight": y**2}), y[:5, np.newaxis], y[:5]
+    )
+    assert bias_variance(Recorder(), weighted, n_repetitions=2).predictions[0, 2] > 0
+
+
+# --- kinds of data --------------------------------------------------------------------------------
+
+
+def test_dataframes_and_series_give_what_arrays_give(diabetes):
+    X, y = diabetes
+    frame = pd.DataFrame(X).add_prefix("x")
+    frame.index = frame.index[::-1]
+    arrays = bias_variance(Ridge(), X, y, n_repetitions=4, random_state=0)
+    frames = bias_variance(
+        Ridge(), frame, pd.Series(y, index=frame.index), n_repetitions=4, random_state=0
+    )
+    np.testing.assert_allclose(arrays.predictions, frames.predictions, rtol=1e-12)
+    sparse_ = bias_variance(Ridge(), sparse.csr_array(X), y, n_repetitions=4, random_state=0)
+    np.testing.assert_allclose(arrays.predictions, sparse_.predictions, rtol=1e-3)
+
+
+def test_several_outputs_are_summed(diabetes):
+    X, y = diabetes
+    single = bias_variance(Ridge(), X, y, n_repetitions=5, random_state=0)
+    both = bias_variance(Ridge(), X, np.column_stack([y, 2 * y]), n_repetitions=5, random_state=0)
+    assert both.predictions.shape == (*single.predictions.shape, 2)
+    for name in ("bias2_plus_noise", "variance", "error"):
+        assert getattr(both, name) == pytest.approx(5 * getattr(single, name), rel=1e-9)
+
+
+def test_a_class_missing_from_a_training_set_has_probability_zero(wine):
+    X, y = wine
+    names = np.array(["barbera", "barolo", "grignolino"])[y]
+    options = {"loss": "log", "train_size": 4, "n_repetitions": 20, "random_state": 0}
+    with pytest.raises(ValueError, match="log loss is infinite"):
+        bias_variance(KNeighborsClassifier(1), X, names, **options)
+    result = bias_variance(KNeighborsClassifier(1), X, names, clip=0.01, **options)
+    assert result.predictions.shape[2] == 3
+    assert np.isfinite(result.error)
+
+
+def test_string_labels_give_what_numbers_give(wine):
+    X, y = wine
+    names = np.array(["a", "b", "c"], dtype=object)[y]
+    tree = DecisionTreeClassifier(max_depth=2)
+    numbers = bias_variance(tree, X, y, n_repetitions=8, random_state=0)
+    strings = bias_variance(tree, X, pd.Series(names), n_repetitions=8, random_state=0)
+    np.testing.assert_array_equal(
+        np.array(["a", "b", "c"])[numbers.predictions], strings.predictions
+    )
+    assert numbers.frame().equals(strings.frame())
+
+
+# --- what the result says -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sampling", "sentence"),
+    [
+        ("bootstrap", "4 bootstraps of ONE data set"),
+        ("subsample", "4 overlapping subsamples of ONE data set"),
+        ("splits", "4 disjoint parts of one data set"),
+    ],
+)
+def test_one_data_set_is_named_as_such(diabetes, sampling, sentence):
+    result = bias_variance(Ridge(), *diabetes, sampling=sampling, n_repetitions=4)
+    assert result.sampling == sampling
+    assert sentence in repr(result)
+    assert "Observed targets do not tell noise from bias" in repr(result)
+    assert not hasattr(result, "bias2")
+    assert not hasattr(result, "noise")
+    assert set(result.frame().component) == {"bias2_plus_noise", "variance", "error"}
+
+
+def test_a_known_truth_is_named_as_such(fixed_design):
+    result = bias_variance(Ridge(), fixed_design, n_repetitions=3, random_state=0)
+    assert result.sampling == "independent"
+    text = repr(result)
+    assert "3 independent draws from a known truth" in text
+    assert "do not tell noise from bias" not in text
+    for label in ("bias²", "variance", "noise", "error"):
+        assert label in text
+    points = result.frame(per_point=True)
+    assert list(points.columns) == ["point", "bias2", "variance", "noise", "error"]
+    assert len(points) == result.n_test == 15
+    assert result.n_repetitions == 3
+
+
+def test_a_lower_level_gives_a_shorter_interval(fixed_design):
+    wide, narrow = (
+        bias_variance(
+            Ridge(), fixed_design, n_repetitions=9, random_state=0, confidence_level=level
+        ).intervals["error"]
+        for level in (0.99, 0.5)
+    )
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "options", "sentence"),
+    [
+        (
+            DecisionTreeClassifier(),
+            {"loss": "squared"},
+            "takes a regressor; DecisionTreeClassifier",
+        ),
+        (Ridge(), {"loss": "log"}, "takes a classifier; Ridge is a regressor"),
+        (LinearSVC(), {"loss": "log"}, "needs predict_proba, which LinearSVC"),
+        (Ridge(), {"loss": "cubic"}, "'loss' parameter of bias_variance must be a str among"),
+        (Ridge(), {"n_repetitions": 1}, "'n_repetitions' parameter"),
+        (Ridge(), {"train_size": 0.0}, "'train_size' parameter"),
+        (Ridge(), {"confidence_level": 95}, "'confidence_level' parameter"),
+        (Ridge(), {"sampling": "independent"}, "takes a known truth: pass a KnownTruth"),
+        (Ridge(), {"sampling": "splits", "n_repetitions": 100}, "training sets of 1 of the 133"),
+        (Ridge(), {"sampling": "subsample", "train_size": 150}, "at most 133 can be had"),
+        (Ridge(), {"X_test": np.zeros((2, 13))}, "X_test and y_test go together"),
+        (StandardScaler(), {}, "'estimator' parameter"),
+    ],
+)
+def test_refuses(wine, estimator, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        bias_variance(estimator, *wine, **options)
+
+
+def test_refuses_data_beside_a_truth(fixed_design):
+    with pytest.raises(ValueError, match=r"y, train_size cannot be given with it"):
+        bias_variance(Ridge(), fixed_design, np.zeros(4), train_size=3)
+    with pytest.raises(ValueError, match="sampling='splits' has no meaning"):
+        bias_variance(Ridge(), fixed_design, sampling="splits")
+    with pytest.raises(ValueError, match="y is needed with a data set"):
+        bias_variance(Ridge(), np.zeros((5, 2)))
+    truth = KnownTruth(lambda rng: np.zeros((5, 2)), np.zeros((2, 2)), [0.0, 0.0])
+    with pytest.raises(TypeError, match=r"must return \(X, y\) or \(X, y, fit_params\)"):
+        bias_variance(Ridge(), truth)
+
+
+def test_refuses_a_truth_whose_classes_are_not_those_predicted():
+    X = np.arange(8.0)[:, np.newaxis]
+    truth = KnownTruth(lambda rng: (X, np.array(["a", "b"] * 4)), X[:1], [[0.5, 0.5]])
+    with pytest.raises(ValueError, match=r"Set KnownTruth\.classes to the labels"):
+        bias_variance(KNeighborsClassifier(1), truth, loss="log")
+    with pytest.raises(ValueError, match="Pass classes="):
+        bias_variance(KNeighborsClassifier(1), truth)
+    noisy = KnownTruth(lambda rng: (X, [0, 1] * 4), X[:1], [[0.5, 0.5]], noise=0.1)
+    with pytest.raises(ValueError, match="class probabilities, which are the noise"):
+        bias_variance(KNeighborsClassifier(1), noisy)
+
+
+def test_refuses_several_outputs_of_labels(wine):
+    X, y = wine
+    with pytest.raises(ValueError, match="Call bias_variance once for each output"):
+        bias_variance(DecisionTreeClassifier(), X, np.column_stack([y, y]))
+
+
+def test_an_error_in_fit_names_the_repetition(wine):
+    class Fails(ClassifierMixin, BaseEstimator):
+        def fit(self, X, y):
+            raise RuntimeError("no luck")
+
+        def predict(self, X):
+            raise AssertionError
+
+    with pytest.raises(RuntimeError, match="no luck") as caught:
+        bias_variance(Fails(), *wine, train_size=10)
+    assert caught.value.__notes__ == [
+        "bias_variance was fitting repetition 0, a training set of 10 rows."
+    ]
+
+
+def test_outputs_that_change_in_number_are_refused():
+    shapes = iter([(6,), (6, 2)])
+    X = np.ones((6, 1))
+    truth = KnownTruth(lambda rng: (X, np.ones(next(shapes))), X, np.ones(6))
+    with pytest.raises(ValueError, match="differ in shape between repetitions"):
+        bias_variance(LinearRegression(), truth, n_repetitions=2)
