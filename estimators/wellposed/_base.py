@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -19,7 +20,7 @@ from . import _parameters
 from .networks import MLP
 from .training.evaluation import evaluate, outputs
 from .training.request import Outcome, Request, Rows, State
-from .training.stack import train
+from .training.stack import initial_theta, train
 from .training.streams import generator
 from .training.threads import one_thread
 
@@ -248,7 +249,11 @@ class BaseNet(BaseEstimator):
         )
 
     def _run(self, request: Request) -> Outcome:
-        (outcome,) = train([request])
+        vars(self).pop("_net", None)
+        if self.callbacks or (self.verbose and request.solver != "lbfgs"):
+            outcome = self._run_with_callbacks(request)
+        else:
+            (outcome,) = train([request])
         if outcome.error is not None:
             raise outcome.error
         if request.solver == "lbfgs" and not outcome.reached:
@@ -263,6 +268,13 @@ class BaseNet(BaseEstimator):
                 stacklevel=3,
             )
         return outcome
+
+    def _run_with_callbacks(self, request: Request) -> Outcome:
+        from .training.skorch_net import make_net
+
+        state = State(initial_theta(request).clone(), [], 0)
+        self._net = make_net(request, state, self.callbacks, self.verbose)
+        return self._net.train(request)
 
     def _retrain(
         self, outcome: Outcome, request: Request, arrays: Arrays, held_out: Arrays
@@ -305,14 +317,12 @@ class BaseNet(BaseEstimator):
 
     def _set_fitted(self, request: Request, outcome: Outcome, final: Outcome) -> None:
         self._network, self._seed, self._state = request.network, request.seed, final.state
-        weights, biases = request.network.coefs(final.state.theta)
-        self.coefs_ = [weight.T.numpy(force=True).copy() for weight in weights]
-        self.intercepts_ = [bias.numpy(force=True).copy() for bias in biases]
+        self._made_by = replace(request, rows=None, validation=None, start=None)
         self.n_iter_ = final.n_epochs
         self.loss_curve_ = final.loss_curve
         self.loss_ = final.loss_curve[-1]
         self.n_outputs_ = request.rows.n_targets
-        self.n_layers_ = len(weights) + 1
+        self.n_layers_ = len(request.network.layers) + 1
         self.t_ = final.state.n_updates
         for name in ("validation_loss_curve_", "validation_scores_", "best_epoch_"):
             vars(self).pop(name, None)
@@ -320,6 +330,38 @@ class BaseNet(BaseEstimator):
             self.validation_loss_curve_ = outcome.validation_curve
             self.validation_scores_ = outcome.validation_scores
             self.best_epoch_ = outcome.best_epoch
+
+    @property
+    def net_(self) -> Any:
+        """The fitted network as a skorch net, which shares its parameters."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("net_ is there once the model is fitted. Call fit first.")
+        if "_net" not in vars(self):
+            from .training.skorch_net import history_of, make_net
+
+            history = history_of(self.loss_curve_, getattr(self, "validation_loss_curve_", []))
+            self._net = make_net(self._made_by, self._state, self.callbacks, self.verbose, history)
+        return self._net
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Weights (n_in, n_out) of each layer."""
+        return [weight.T.numpy(force=True).copy() for weight in self._parameters()[0]]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Biases (n_out,) of each layer."""
+        return [bias.numpy(force=True).copy() for bias in self._parameters()[1]]
+
+    def _parameters(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("A network has weights once it is fitted. Call fit first.")
+        return self._network.coefs(self._state.theta)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the skorch net out: it is made again when it is asked for."""
+        state = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "_net"}
 
     # ------------------------------------------------------------------ outputs
 

@@ -28,6 +28,8 @@ class Gradient:
     ----------
     flat : Tensor of shape (K, P)
         The gradient of the last call; ``w`` is its weights' part.
+    z : Tensor of shape (K, n_outputs, width)
+        Outputs of the last call.
     """
 
     def __init__(self, network: Any, loss: str, like: Tensor, n_outputs: int, width: int) -> None:
@@ -49,6 +51,7 @@ class Gradient:
         """Return J [K] on a batch and leave its gradient in ``flat``."""
         tape: list[Tensor] = []
         z = self.network.forward(*parameters, x, masks, tape)
-        J, _ = self.loss(z[:, : target.shape[1]], target, weight, out=self._real_slope)
+        self.z = z[:, : target.shape[1]]
+        J, _ = self.loss(self.z, target, weight, out=self._real_slope)
         self.network.backward(parameters[0], self._slope, tape, *self._parts, masks)
         return J

@@ -8,7 +8,7 @@ penalties, the update, proximal steps, projections.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -81,7 +81,8 @@ class Stack:
         self.progress = [Outcome(State(initial_theta(r), [], 0)) for r in self.requests]
         self.best: list[tuple[float, State] | None] = [None] * len(requests)
         self.n_updates = 0
-        self.on_batch: Callable[[Batch, Tensor], None] | None = None
+        self.on_batch_begin: Callable[[Stack, Batch], None] | None = None
+        self.on_batch_end: Callable[[Stack, Batch, Tensor], None] | None = None
 
         self.theta = torch.stack([outcome.state.theta for outcome in self.progress])
         self.optimizer = self._make_optimizer()
@@ -127,6 +128,8 @@ class Stack:
     def step(self) -> None:
         """Show every network its next batch and update it."""
         batch = self.batches.next()
+        if self.on_batch_begin is not None:
+            self.on_batch_begin(self, batch)
         x, target, theta = batch.x, batch.target, self.theta
         for r in self.moments["targets"]:
             target = r.targets(target)
@@ -153,8 +156,8 @@ class Stack:
         if self.averaging is not None:
             self.averaging.update(self.theta, self.n_updates)
         self._loss_sum += J
-        if self.on_batch is not None:
-            self.on_batch(batch, J)
+        if self.on_batch_end is not None:
+            self.on_batch_end(self, batch, J)
 
     def _masks(self) -> list[Tensor]:
         """What each hidden layer's activations are multiplied by."""
@@ -168,17 +171,25 @@ class Stack:
 
     # ------------------------------------------------------------------ epochs
 
-    def epochs(self) -> Iterator[list[int]]:
-        """Train, and yield after each epoch the rows of the networks that completed one."""
-        while self.requests:
-            until = min(self._ends)
-            while self.n_updates < until:
-                self.step()
-            rows = [k for k, end in enumerate(self._ends) if end == until]
-            for k, loss in zip(rows, self._epoch_losses(rows)):
-                self._close_epoch(k, loss)
-            yield rows
-            self._leave([k for k in range(len(self.requests)) if self._finished(k)])
+    def advance(self) -> list[int]:
+        """Train until an epoch ends, and return the rows of the networks that completed one."""
+        until = min(self._ends)
+        while self.n_updates < until:
+            self.step()
+        rows = [k for k, end in enumerate(self._ends) if end == until]
+        for k, loss in zip(rows, self._epoch_losses(rows)):
+            self._close_epoch(k, loss)
+        return rows
+
+    def retire(self) -> None:
+        """Let go of the networks that are done."""
+        self._leave([k for k in range(len(self.requests)) if self._finished(k)])
+
+    def adopt(self, state: State) -> None:
+        """Train a stack of one in place: on this state's own tensors."""
+        self.theta = state.theta[None]
+        self.optimizer.moments = [moment[None] for moment in state.moments]
+        self._view()
 
     @torch.no_grad()
     def _epoch_losses(self, rows: list[int]) -> list[float]:
@@ -264,6 +275,7 @@ def train(requests: Sequence[Request]) -> list[Outcome]:
 
             return minimize_objective(requests)
         stack = Stack(requests)
-        for _ in stack.epochs():
-            pass
+        while stack.requests:
+            stack.advance()
+            stack.retire()
         return [outcome for outcome in stack.outcomes if outcome is not None]
