@@ -48,7 +48,7 @@ def loaded_by(code: str, watched: set[str]) -> set[str]:
 
 
 def test_the_library_needs_only_the_base_install() -> None:
-    extras = {"matplotlib", "seaborn", "click", "rich", "pyarrow", "nbclient", "pypandoc"}
+    extras = {"matplotlib", "seaborn", "click", "nbclient", "pypandoc"}
     assert loaded_by("import wellposed, torch", {*extras, "torch"}) == {"torch"}
 
 
