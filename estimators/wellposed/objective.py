@@ -1,7 +1,7 @@
 """J: the data term of the objective, one number a network.
 
-``J~(theta; X, y) = J(theta; X, y) + alpha * Omega(theta)`` (eq. 7.1). J is a mean over samples: half
-the squared error summed over outputs, or the cross-entropy. Omega is in ``regularizers``.
+``J~(theta; X, y) = J(theta; X, y) + alpha * Omega(theta)`` (eq. 7.1). J is a mean over samples:
+half the squared error summed over outputs, or the cross-entropy. Omega is in ``regularizers``.
 
 Each loss maps outputs z [K, outputs, B], targets [K, outputs, B] and weights [K, 1, B] (which sum
 to 1 over the batch) to J [K] and its slope dJ/dz [K, outputs, B], written into ``out`` where given.
@@ -37,7 +37,7 @@ def logistic(
     z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """``log(1 + e^z) - y z`` of each output unit, slope ``sigmoid(z) - y``."""
-    loss = F.softplus(z).sub_(target * z).mul_(weight)
+    loss = F.softplus(z, threshold=40.0).sub_(target * z).mul_(weight)
     return loss.sum((1, 2)), torch.mul(torch.sigmoid(z).sub_(target), weight, out=out)
 
 
