@@ -1,0 +1,151 @@
+"""Common random numbers: a regularizer leaves first weights, split and batches as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from wellposed import NetClassifier
+from wellposed.regularizers import REGULARIZERS
+from wellposed.training.stack import Stack, train
+from wellposed.training.streams import Stream
+
+ON = {
+    "l2": 0.1,
+    "l1": 0.01,
+    "weight_decay": 0.1,
+    "max_norm": 1.0,
+    "norm_constraint": 2.0,
+    "dropout": 0.5,
+    "input_dropout": 0.2,
+    "input_noise": 0.3,
+    "weight_noise": 0.1,
+    "label_smoothing": 0.1,
+}
+
+
+def test_every_regularizer_is_looked_at():
+    assert set(ON) == set(REGULARIZERS)
+
+
+def seen_by(monkeypatch, **parameters):
+    """Fit, and return first weights, training rows, held-out rows and the batches in order."""
+    seen = {}
+
+    def spy(self, request):
+        stack = Stack([request])
+        seen["first weights"] = stack.theta.clone()
+        seen["rows"], seen["held out"] = request.rows.table, request.validation.table
+        seen["batches"] = torch.stack([stack.batches.next().x for _ in range(20)])
+        return run(self, request)
+
+    run = NetClassifier._run
+    monkeypatch.setattr(NetClassifier, "_run", spy)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = (X[:, 0] > 0).astype(int)
+    NetClassifier(
+        (8,), batch_size=16, max_epochs=3, early_stopping=True, random_state=7, **parameters
+    ).fit(X, y)
+    monkeypatch.undo()
+    return seen
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ON)
+def test_a_regularizer_changes_no_other_draw(monkeypatch, name, solver):
+    without = seen_by(monkeypatch, solver=solver)
+    with_it = seen_by(monkeypatch, solver=solver, **{name: ON[name]})
+    for what, value in without.items():
+        assert torch.equal(value, with_it[what]), what
+    assert len(without["held out"]) - 1 == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("dropout", "input_noise"),
+        ("dropout", "weight_noise"),
+        ("input_dropout", "dropout"),
+        ("input_noise", "input_dropout"),
+        ("weight_noise", "input_noise"),
+    ],
+)
+def test_random_regularizers_do_not_share_numbers(make_request, name, other):
+    """What one draws is the same whether the other one draws, too."""
+
+    def draws(*names):
+        request = make_request(
+            np.ones((8, 3)), np.ones(8), (5,), seed=3, strengths={n: ON[n] for n in names}
+        )
+        stack = Stack([request])
+        (regularizer,) = [r for r in stack.regularizers if r.name == name]
+        stack.step()
+        return torch.cat([stream.draw().flatten() for stream in regularizer.streams])
+
+    assert torch.equal(draws(name), draws(*[n for n in REGULARIZERS if n in (name, other)]))
+
+
+def test_strength_changes_nothing_drawn(monkeypatch):
+    """Neither does the share that is dropped: masks of a smaller rate contain those of a larger."""
+    masks = []
+    for rate in (0.2, 0.6):
+        request_masks = []
+        original = REGULARIZERS["dropout"].mask
+
+        def spy(self, layer, kept=request_masks, original=original):
+            mask = original(self, layer)
+            kept.append(mask > 0)
+            return mask
+
+        monkeypatch.setattr(REGULARIZERS["dropout"], "mask", spy)
+        NetClassifier((8,), dropout=rate, max_epochs=5, random_state=0).fit(np.eye(4), [0, 1, 0, 1])
+        monkeypatch.undo()
+        masks.append(torch.cat(request_masks))
+    assert (masks[0] | ~masks[1]).all()
+    assert masks[0].sum() > masks[1].sum()
+
+
+def test_layers_and_steps_draw_afresh():
+    seeds, cpu = [(1, 0), (2, 0)], torch.device("cpu")
+    first, second = (
+        Stream(name, seeds, (4, 16), torch.float64, cpu) for name in ("dropout.0", "dropout.1")
+    )
+    a, b, c = first.draw().clone(), first.draw().clone(), second.draw().clone()
+    draws = [*a, *b, *c]
+    for i, left in enumerate(draws):
+        for right in draws[i + 1 :]:
+            assert not torch.equal(left, right)
+            assert abs(np.corrcoef(left.flatten(), right.flatten())[0, 1]) < 0.5
+
+
+def test_a_continued_fit_goes_on_with_fresh_numbers():
+    """Generation is part of a stream's name: partial_fit does not repeat the first pass's noise."""
+    cpu = torch.device("cpu")
+    first, later = (
+        Stream("input_noise", [(1, gen)], (4, 16), torch.float64, cpu).draw() for gen in (0, 10)
+    )
+    assert not torch.equal(first, later)
+
+
+def test_global_generators_are_not_touched():
+    np.random.seed(0)
+    torch.manual_seed(0)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    NetClassifier((8,), max_epochs=3, early_stopping=True, random_state=0, dropout=0.5).fit(X, y)
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_the_same_seed_gives_the_same_model_and_another_does_not(make_request):
+    rng = np.random.default_rng(0)
+    X, target = rng.normal(size=(40, 3)), rng.normal(size=40)
+    options = {"batch_size": 16, "max_epochs": 4, "strengths": {"dropout": 0.3}}
+    a, b, c = (
+        train([make_request(X, target, (8,), seed=seed, **options)])[0].state.theta
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
