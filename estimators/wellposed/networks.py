@@ -1,8 +1,9 @@
-"""Networks as stacks: K networks of one shape, weights [K, out, in], activations [K, features, batch].
+"""Networks as stacks: weights [K, out, in], activations [K, features, batch].
 
-All parameters of a stack live in one flat buffer ``theta`` [K, P]: first every layer's weights, then
-every layer's biases. Each dimension is padded with zeros to a multiple of 16, so that matrix products
-take the same path whatever K is: a network computes the same bits alone and in a stack.
+All parameters of K networks of one shape live in one flat buffer ``theta`` [K, P]: first every
+layer's weights, then every layer's biases. Each dimension is padded with zeros to a multiple of 16,
+so that matrix products take the same path whatever K is: a network computes the same bits alone and
+in a stack.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +85,8 @@ class MLP:
         Whether units have biases.
     """
 
+    exact_rows: ClassVar[bool] = False  # batches may be padded with rows
+
     n_inputs: int
     n_outputs: int
     hidden_layer_sizes: tuple[int, ...] = ()
@@ -91,7 +96,7 @@ class MLP:
 
     def __post_init__(self) -> None:
         sizes = [self.n_inputs, *self.hidden_layer_sizes, self.n_outputs]
-        shapes = list(zip(sizes[:-1], sizes[1:]))
+        shapes = list(pairwise(sizes))
         object.__setattr__(self, "layers", lay_out(shapes, self.fit_intercept))
 
     @property
@@ -205,9 +210,9 @@ class MLP:
     def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Draw one network's parameters [P].
 
-        ``"glorot"`` is uniform in +-sqrt(6 / (in + out)), with sqrt(2 / (in + out)) for the logistic
-        activation, as in scikit-learn's MLP; ``"he"`` in +-sqrt(6 / in). ``"auto"`` is ``"glorot"``,
-        and zero for the linear model. Biases start at zero.
+        ``"glorot"`` is uniform in +-sqrt(6 / (in + out)), with sqrt(2 / (in + out)) for the
+        logistic activation, as in scikit-learn's MLP; ``"he"`` in +-sqrt(6 / in). ``"auto"`` is
+        ``"glorot"``, and zero for the linear model. Biases start at zero.
         """
         theta = torch.zeros(1, self.size, dtype=torch.float64)
         if scheme == "zeros" or (scheme == "auto" and not self.hidden_layer_sizes):

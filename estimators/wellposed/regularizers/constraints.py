@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from .base import Regularizer
@@ -27,7 +28,7 @@ class NormConstraint(Regularizer):
     name = "norm_constraint"
 
     def project(self, weights: Sequence[Tensor]) -> None:
-        squares = sum(weight.square().flatten(1).sum(1) for weight in weights)
+        squares = torch.stack([weight.square().flatten(1).sum(1) for weight in weights]).sum(0)
         shrink = (self.strength / squares.sqrt()).clamp_(max=1.0)
         for weight in weights:
             weight.mul_(shrink[:, None, None])

@@ -54,7 +54,7 @@ class InputDropout(Regularizer):
 
     def __init__(self, strength: Tensor, setting: Setting) -> None:
         super().__init__(strength, setting)
-        units = setting.network.layers[0].cols
+        units = setting.network.n_inputs_padded
         self.streams: list[Stream] = [
             setting.stream("input_dropout", units, setting.width, dtype=torch.int16)
         ]

@@ -11,16 +11,16 @@ from .base import Regularizer, Setting
 
 
 class InputNoise(Regularizer):
-    """``x + s e``, e standard normal: on a linear model this is L2 of strength s^2 (section 7.5)."""
+    """``x + s e``, e standard normal: L2 of strength s^2 on a linear model (section 7.5)."""
 
     name = "input_noise"
     random = True
 
     def __init__(self, strength: Tensor, setting: Setting) -> None:
         super().__init__(strength, setting)
-        first = setting.network.layers[0]
-        self.streams = [setting.stream("input_noise", first.cols, setting.width)]
-        self.n_inputs = first.n_in
+        network = setting.network
+        self.streams = [setting.stream("input_noise", network.n_inputs_padded, setting.width)]
+        self.n_inputs = network.n_inputs
 
     def inputs(self, x: Tensor) -> Tensor:
         noise = self.strength[:, None, None] * self.streams[0].draw()
@@ -48,7 +48,7 @@ class WeightNoise(Regularizer):
 
 
 class LabelSmoothing(Regularizer):
-    """``(1 - e) y + e / C``: targets of C classes (two for one logistic unit) mixed with uniform."""
+    """``(1 - e) y + e / C``: targets of C classes, two for one logistic unit, mixed evenly."""
 
     name = "label_smoothing"
     interval = Interval(Real, 0, 1, closed="left")

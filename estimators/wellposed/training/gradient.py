@@ -50,8 +50,13 @@ class Gradient:
     ) -> Tensor:
         """Return J [K] on a batch and leave its gradient in ``flat``."""
         tape: list[Tensor] = []
+        slope, real_slope = self._slope, self._real_slope
+        if self.network.exact_rows:
+            rows = int((weight[0] > 0).sum())
+            x, target, weight = x[..., :rows], target[..., :rows], weight[..., :rows]
+            slope, real_slope = slope[..., :rows], real_slope[..., :rows]
         z = self.network.forward(*parameters, x, masks, tape)
         self.z = z[:, : target.shape[1]]
-        J, _ = self.loss(self.z, target, weight, out=self._real_slope)
-        self.network.backward(parameters[0], self._slope, tape, *self._parts, masks)
+        J, _ = self.loss(self.z, target, weight, out=real_slope)
+        self.network.backward(parameters[0], slope, tape, *self._parts, masks)
         return J

@@ -60,7 +60,7 @@ def minimize_objective(requests: Sequence[Request]) -> list[Outcome]:
     curves: list[list[float]] = [[] for _ in requests]
 
     def record(iteration: Iteration) -> None:
-        for k, value in zip(iteration.index.tolist(), iteration.value.tolist()):
+        for k, value in zip(iteration[0].tolist(), iteration.value.tolist()):
             curves[k].append(value)
 
     result = minimize(

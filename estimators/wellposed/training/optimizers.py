@@ -47,7 +47,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """``v <- momentum v + g;  theta <- theta - rate v`` (heavy ball; eq. 8.15-8.16 with v scaled)."""
+    """``v <- momentum v + g;  theta <- theta - rate v`` (heavy ball, eq. 8.15-8.16)."""
 
     def __init__(
         self, theta: Tensor, learning_rate: Sequence[float], momentum: Sequence[float]

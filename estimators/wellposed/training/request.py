@@ -75,7 +75,7 @@ class Request:
 
     network: Any
     loss: str
-    rows: Rows
+    rows: Any  # Rows, or None where a request only tells how to train
     seed: int
     solver: str = "adam"
     learning_rate: float = 1e-3

@@ -35,6 +35,7 @@ class StackOptimizer(torch.optim.Optimizer):
 
     def __init__(self, parameters: Any, request: Request, state: State) -> None:
         super().__init__(parameters, {"lr": request.learning_rate, "momentum": request.momentum})
+        self._opt_called = True  # what a scheduler asks before it moves
         self._network_state = state
 
     def step(self, closure: Any = None) -> Any:
@@ -236,7 +237,6 @@ class SkorchNet(NeuralNet):
         self._batch_count += 1
         self.history.record_batch("train_loss", float(J[0]))
         self.history.record_batch("train_batch_size", int((batch.weight[0] > 0).sum()))
-        self.optimizer_._opt_called = True  # a scheduler's question
         y_pred = stack.gradient.z[0].T
         self.notify("on_batch_end", batch=_shown(batch), training=True, loss=J[0], y_pred=y_pred)
 
@@ -297,6 +297,7 @@ def make_net(
         callbacks=list(callbacks or []),
         verbose=verbose,
         device=str(state.theta.device),
+        iterator_valid__generator=torch.Generator(),  # a DataLoader would draw from the global one
     )
     net.initialize()
     if history is not None:

@@ -7,8 +7,9 @@ penalties, the update, proximal steps, projections.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import mul
 
 import torch
 from torch import Tensor
@@ -162,7 +163,7 @@ class Stack:
     def _masks(self) -> list[Tensor]:
         """What each hidden layer's activations are multiplied by."""
         layers = range(len(self.network.hidden_units))
-        return [math.prod(r.mask(i) for r in self.moments["mask"]) for i in layers]
+        return [reduce(mul, [r.mask(i) for r in self.moments["mask"]]) for i in layers]
 
     def _weight_gain(self) -> Tensor:
         """Effective gain of the last step for the weights, [K, 1] or [K, W]."""
@@ -256,8 +257,10 @@ class Stack:
         self._loss_sum = self._loss_sum[rows]
         self.optimizer.keep(rows)
         self.batches.keep(rows)
-        for part in (*self.regularizers, *([self.averaging] if self.averaging else [])):
-            part.keep(rows)
+        for regularizer in self.regularizers:
+            regularizer.keep(rows)
+        if self.averaging is not None:
+            self.averaging.keep(rows)
         self._view()
 
     def state(self, k: int) -> State:

@@ -87,7 +87,7 @@ class Stream:
         self._assign(seeds)
 
     def draw(self) -> Tensor:
-        """Return the next step's numbers, [K, *shape], or [1, *shape] if all networks share them."""
+        """Return the next step's numbers, [K, *shape], or [1, *shape] if all share them."""
         if self._block is None or self._next == len(self._block):
             self._block, self._next = self._draw_block(), 0
         step = self._block[self._next]

@@ -1,0 +1,199 @@
+"""A user's own module as a stack of one: the same regularizers in the ordinary loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from .networks import pad16
+from .training.streams import generator
+
+Factory = Callable[[int, int], nn.Module]
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
+
+@contextmanager
+def _seeded(rng: torch.Generator) -> Iterator[None]:
+    """Let modules draw from torch's global generator without touching it."""
+    seed = int(torch.randint(2**62, (), generator=rng))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+class ModuleNetwork:
+    """One network made by ``factory(n_inputs, n_outputs)``, flat parameters ``theta`` [1, P].
+
+    Weights, which are penalised, are the parameters of two and more dimensions outside of
+    normalisation layers; each is a matrix with a row an output unit or channel. Hidden activations,
+    which dropout acts on, are what is fed to each ``nn.Linear`` but the first weight layer.
+
+    Parameters
+    ----------
+    factory : callable
+    n_inputs, n_outputs : int
+    seed : int
+        Seeds the module's own initialisation and its random layers.
+    dtype : torch.dtype
+    """
+
+    exact_rows = True  # padding rows would count in batch statistics
+
+    def __init__(
+        self, factory: Factory, n_inputs: int, n_outputs: int, seed: int, dtype: torch.dtype
+    ) -> None:
+        self.factory, self.n_inputs, self.n_outputs = factory, n_inputs, n_outputs
+        self.n_inputs_padded = pad16(n_inputs)
+        with _seeded(generator(seed, "init")):
+            module = factory(n_inputs, n_outputs)
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"network={factory!r} must return a torch.nn.Module, got "
+                f"{type(module).__name__}. Return the module itself."
+            )
+        self._module = module.to(dtype)
+        self._rng = generator(seed, "module")
+        names = self._penalised()
+        parameters = dict(module.named_parameters())
+        if not parameters:
+            raise ValueError(f"network={factory!r} returned a module without parameters.")
+        others = [name for name in parameters if name not in names]
+        self._slots: dict[str, tuple[slice, torch.Size]] = {}
+        at = 0
+        for name in (*names, *others):
+            size = parameters[name].numel()
+            self._slots[name] = slice(at, at + size), parameters[name].shape
+            at += pad16(size)
+            if name in names:
+                self.n_weights = at
+        self.size, self._names, self._others = at, names, others
+        self._linears = [
+            layer
+            for layer in module.modules()
+            if isinstance(layer, nn.Linear) and layer.weight is not parameters[names[0]]
+        ]
+        self.layers = tuple(names)
+        self._check_outputs()
+
+    def _penalised(self) -> list[str]:
+        return [
+            f"{prefix}.{name}" if prefix else name
+            for prefix, layer in self._module.named_modules()
+            if not isinstance(layer, _NORMS)
+            for name, parameter in layer.named_parameters(recurse=False)
+            if parameter.ndim >= 2
+        ]
+
+    def _check_outputs(self) -> None:
+        probe = torch.zeros(2, self.n_inputs, dtype=next(self._module.parameters()).dtype)
+        with torch.no_grad():
+            shape = tuple(self._module.eval()(probe).shape)
+        if shape != (2, self.n_outputs):
+            raise ValueError(
+                f"network={self.factory!r} must map (batch, {self.n_inputs}) to (batch, "
+                f"{self.n_outputs}); two rows gave shape {shape}. End it with "
+                f"nn.Linear(..., {self.n_outputs}), without softmax."
+            )
+
+    def same_as(self, factory: Any, n_inputs: int, n_outputs: int) -> bool:
+        """Whether this network was made that way."""
+        return (self.factory, self.n_inputs, self.n_outputs) == (factory, n_inputs, n_outputs)
+
+    @property
+    def hidden_units(self) -> tuple[int, ...]:
+        return tuple(pad16(layer.in_features) for layer in self._linears)
+
+    @property
+    def real(self) -> Tensor:
+        real = torch.zeros(self.size, dtype=torch.bool)
+        for place, _ in self._slots.values():
+            real[place] = True
+        return real
+
+    def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """View ``theta`` [1, P] as weights [1, out, rest] and all other parameters [1, size]."""
+        weights = [
+            theta[:, self._slots[name][0]].unflatten(1, (self._slots[name][1][0], -1))
+            for name in self._names
+        ]
+        return weights, [theta[:, self._slots[name][0]] for name in self._others]
+
+    def forward(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        tape: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Map x [1, in, B] to the outputs [1, out, B]; in training mode if there is a tape."""
+        rows = x[0, : self.n_inputs].T
+        if tape is None:
+            self._module.eval()
+            return self._call([*weights, *biases], rows).T[None]
+        self._module.train()
+        leaves = [view.detach().requires_grad_() for view in (*weights, *biases)]
+        with torch.enable_grad(), self._dropping(masks), _seeded(self._rng):
+            z = self._call(leaves, rows).T[None]
+        tape += [z, *leaves]
+        return z.detach()
+
+    def _call(self, flat: Sequence[Tensor], rows: Tensor) -> Tensor:
+        names = (*self._names, *self._others)
+        parameters = {n: view.reshape(self._slots[n][1]) for n, view in zip(names, flat)}
+        return functional_call(self._module, parameters, (rows,))
+
+    @contextmanager
+    def _dropping(self, masks: Sequence[Tensor] | None) -> Iterator[None]:
+        def drop(mask: Tensor) -> Callable[..., tuple[Tensor]]:
+            def hook(layer: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor]:
+                (h,) = args
+                return (h * mask[0, : h.shape[-1], : len(h)].T,)
+
+            return hook
+
+        hooks = [
+            layer.register_forward_pre_hook(drop(mask))
+            for layer, mask in zip(self._linears, masks or ())
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def backward(
+        self,
+        weights: Sequence[Tensor],
+        slope: Tensor,
+        tape: list[Tensor],
+        weight_grads: Sequence[Tensor],
+        bias_grads: Sequence[Tensor],
+        masks: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Back-propagate dJ/dz [1, out, B] into the gradients, by autograd."""
+        z, *leaves = tape
+        grads = torch.autograd.grad(z, leaves, slope[:, : self.n_outputs], allow_unused=True)
+        for into, grad in zip((*weight_grads, *bias_grads), grads):
+            into.zero_() if grad is None else into.copy_(grad)
+
+    def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Return the parameters that the module drew itself, [P]."""
+        theta = torch.zeros(self.size, dtype=dtype)
+        for name, parameter in self._module.named_parameters():
+            place, shape = self._slots[name]
+            theta[place] = parameter.detach().reshape(prod(shape))
+        return theta
+
+    def module(self, theta: Tensor) -> nn.Module:
+        """The module itself, its parameters being views of ``theta`` [P]."""
+        for name, parameter in self._module.named_parameters():
+            place, shape = self._slots[name]
+            parameter.data = theta[place].view(shape)
+        return self._module
