@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_diabetes, load_wine, make_friedman1
 from sklearn.ensemble import BaggingRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from wellposed.bias_variance import KnownTruth, bias_variance
@@ -262,6 +261,7 @@ def test_random_state_none_differs_and_a_generator_moves_on_and_global_state_is_
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_workers(diabetes, fixed_design):
     tree = DecisionTreeRegressor(max_features=2)
     for arguments in (diabetes, [fixed_design]):
@@ -376,85 +376,3 @@ def test_a_lower_level_gives_a_shorter_interval(fixed_design):
         for level in (0.99, 0.5)
     )
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
-
-
-# --- errors ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("estimator", "options", "sentence"),
-    [
-        (
-            DecisionTreeClassifier(),
-            {"loss": "squared"},
-            "takes a regressor; DecisionTreeClassifier",
-        ),
-        (Ridge(), {"loss": "log"}, "takes a classifier; Ridge is a regressor"),
-        (LinearSVC(), {"loss": "log"}, "needs predict_proba, which LinearSVC"),
-        (Ridge(), {"loss": "cubic"}, "'loss' parameter of bias_variance must be a str among"),
-        (Ridge(), {"n_repetitions": 1}, "'n_repetitions' parameter"),
-        (Ridge(), {"train_size": 0.0}, "'train_size' parameter"),
-        (Ridge(), {"confidence_level": 95}, "'confidence_level' parameter"),
-        (Ridge(), {"sampling": "independent"}, "takes a known truth: pass a KnownTruth"),
-        (Ridge(), {"sampling": "splits", "n_repetitions": 100}, "training sets of 1 of the 133"),
-        (Ridge(), {"sampling": "subsample", "train_size": 150}, "at most 133 can be had"),
-        (Ridge(), {"X_test": np.zeros((2, 13))}, "X_test and y_test go together"),
-        (StandardScaler(), {}, "'estimator' parameter"),
-    ],
-)
-def test_refuses(wine, estimator, options, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        bias_variance(estimator, *wine, **options)
-
-
-def test_refuses_data_beside_a_truth(fixed_design):
-    with pytest.raises(ValueError, match=r"y, train_size cannot be given with it"):
-        bias_variance(Ridge(), fixed_design, np.zeros(4), train_size=3)
-    with pytest.raises(ValueError, match="sampling='splits' has no meaning"):
-        bias_variance(Ridge(), fixed_design, sampling="splits")
-    with pytest.raises(ValueError, match="y is needed with a data set"):
-        bias_variance(Ridge(), np.zeros((5, 2)))
-    truth = KnownTruth(lambda rng: np.zeros((5, 2)), np.zeros((2, 2)), [0.0, 0.0])
-    with pytest.raises(TypeError, match=r"must return \(X, y\) or \(X, y, fit_params\)"):
-        bias_variance(Ridge(), truth)
-
-
-def test_refuses_a_truth_whose_classes_are_not_those_predicted():
-    X = np.arange(8.0)[:, np.newaxis]
-    truth = KnownTruth(lambda rng: (X, np.array(["a", "b"] * 4)), X[:1], [[0.5, 0.5]])
-    with pytest.raises(ValueError, match=r"Set KnownTruth\.classes to the labels"):
-        bias_variance(KNeighborsClassifier(1), truth, loss="log")
-    with pytest.raises(ValueError, match="Pass classes="):
-        bias_variance(KNeighborsClassifier(1), truth)
-    noisy = KnownTruth(lambda rng: (X, [0, 1] * 4), X[:1], [[0.5, 0.5]], noise=0.1)
-    with pytest.raises(ValueError, match="class probabilities, which are the noise"):
-        bias_variance(KNeighborsClassifier(1), noisy)
-
-
-def test_refuses_several_outputs_of_labels(wine):
-    X, y = wine
-    with pytest.raises(ValueError, match="Call bias_variance once for each output"):
-        bias_variance(DecisionTreeClassifier(), X, np.column_stack([y, y]))
-
-
-def test_an_error_in_fit_names_the_repetition(wine):
-    class Fails(ClassifierMixin, BaseEstimator):
-        def fit(self, X, y):
-            raise RuntimeError("no luck")
-
-        def predict(self, X):
-            raise AssertionError
-
-    with pytest.raises(RuntimeError, match="no luck") as caught:
-        bias_variance(Fails(), *wine, train_size=10)
-    assert caught.value.__notes__ == [
-        "bias_variance was fitting repetition 0, a training set of 10 rows."
-    ]
-
-
-def test_outputs_that_change_in_number_are_refused():
-    shapes = iter([(6,), (6, 2)])
-    X = np.ones((6, 1))
-    truth = KnownTruth(lambda rng: (X, np.ones(next(shapes))), X, np.ones(6))
-    with pytest.raises(ValueError, match="differ in shape between repetitions"):
-        bias_variance(LinearRegression(), truth, n_repetitions=2)

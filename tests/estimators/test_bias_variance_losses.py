@@ -1,5 +1,8 @@
 """The decompositions against closed forms, enumeration and brute force."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -317,7 +320,7 @@ def test_error_interval_is_students():
         np.testing.assert_allclose(result.intervals["error"], expected, atol=1e-10)
 
 
-def coverage(n_test, correlation, bias, R=20, n_studies=400):
+def coverage(n_test, correlation, bias, R=40, n_studies=300):
     rng = np.random.default_rng(7)
     hits = dict.fromkeys(("bias2", "variance"), 0)
     for _ in range(n_studies):
@@ -335,9 +338,10 @@ def coverage(n_test, correlation, bias, R=20, n_studies=400):
 def test_intervals_cover_also_where_bias_is_zero(n_test, correlation, bias):
     covered = coverage(n_test, correlation, bias)
     assert covered["bias2"] >= 0.90
-    assert covered["variance"] >= 0.84  # 20 repetitions of a skew statistic
+    assert covered["variance"] >= 0.88
 
 
+@pytest.mark.slow
 def test_zero_one_and_log_intervals_cover_the_components_of_all_training_sets():
     rng = np.random.default_rng(9)
     n, K, R, n_studies = 50, 3, 40, 150
@@ -366,3 +370,12 @@ def test_two_repetitions_have_no_interval():
     result = decompose_squared([[1.0], [2.0]], f=[0.0])
     assert np.isnan(result.intervals["variance"]).all()
     assert "nan" in repr(result)
+
+
+def test_a_result_survives_pickling_and_copying():
+    result = decompose_squared(np.random.default_rng(0).normal(size=(5, 3)), np.zeros(3))
+    for twin in (pickle.loads(pickle.dumps(result)), copy.deepcopy(result)):
+        assert twin.variance == result.variance
+        assert twin.frame().equals(result.frame())
+    with pytest.raises(AttributeError, match="no attribute 'varience'"):
+        _ = result.varience

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
@@ -50,7 +50,15 @@ _CONSTRAINTS = {
     "fit_params": [Mapping, None],
 }
 
-Sampler = Callable[[int], TrainingSet]
+
+class World(NamedTuple):
+    """Where training sets come from, and what is known at the test points."""
+
+    sampling: str
+    sampler: Callable[[int], TrainingSet]
+    X_test: Any
+    targets: dict[str, Any]
+    classes: Array
 
 
 def bias_variance_of(
@@ -84,58 +92,57 @@ def bias_variance_of(
         options["estimator"] = estimator
         validate_parameter_constraints(_CONSTRAINTS, options, caller_name="bias_variance")
     loss = _loss_for(estimators[0], loss)
-    root = root_seed(random_state)
-    sampler: Sampler
+    root, parameters = root_seed(random_state), dict(fit_params or {})
     if isinstance(X, KnownTruth):
         _refuse_data_beside_truth(y, X_test, y_test, sampling, train_size)
-        truth, sampling = X, "independent"
-        sampler, X_test = Draws(truth.sample, dict(fit_params or {}), root), truth.X_test
-        targets: dict[str, Any] = {"f" if loss == "squared" else "probabilities": truth.f_test}
-        if loss == "squared":
-            targets["noise"] = truth.noise
-        elif np.any(np.asarray(truth.noise)):
-            raise ValueError(
-                f"With the {loss} loss, KnownTruth.f_test holds class probabilities, which are "
-                f"the noise; got noise={truth.noise!r} as well. Leave it out."
-            )
-        n_classes = np.shape(truth.f_test)[-1] if np.ndim(truth.f_test) == 2 else 0
-        classes = np.arange(n_classes) if truth.classes is None else np.asarray(truth.classes)
+        world = _known_world(X, loss, Draws(X.sample, parameters, root))
     else:
-        if y is None:
-            raise ValueError("y is needed with a data set X; only a KnownTruth brings its own.")
-        if sampling == "independent":
-            raise ValueError(
-                "sampling='independent' takes a known truth: pass a KnownTruth in place of X. "
-                "A data set can be resampled by 'bootstrap', 'splits' or 'subsample'."
-            )
-        sampling = "bootstrap" if sampling == "auto" else sampling
+        _refuse_half_a_data_set(y, X_test, y_test, sampling)
         X, y = indexable(X, y)
-        parameters = dict(fit_params or {})
-        if (X_test is None) != (y_test is None):
-            raise ValueError("X_test and y_test go together: give both or neither.")
         if X_test is None:
             X, y, parameters, X_test, y_test = hold_out(X, y, parameters, test_size, root)
+        X_test, y_test = indexable(X_test, y_test)
+        sampling = "bootstrap" if sampling == "auto" else sampling
         sampler = resamples(X, y, parameters, sampling, train_size, n_repetitions, root)
-        targets = {"y": np.asarray(y_test)}
-        classes = _classes(y, y_test) if loss != "squared" else np.array([])
+        classes = np.array([]) if loss == "squared" else _classes(y, y_test)
+        world = World(sampling, sampler, X_test, {"y": np.asarray(y_test)}, classes)
 
-    predictions = _predictions(
-        estimators, sampler, X_test, loss, classes, root, n_repetitions, n_jobs
-    )
-    common = {"sampling": sampling, "confidence_level": confidence_level, **targets}
+    predictions = _predictions(estimators, world, loss, root, n_repetitions, n_jobs)
+    common = {
+        "sampling": world.sampling,
+        "confidence_level": confidence_level,
+        **world.targets,
+    }
     if loss == "squared":
         return [decompose_squared(p, **common) for p in predictions]
     if loss == "zero_one":
-        return [decompose_zero_one(p, classes=classes, **common) for p in predictions]
-    return [decompose_log(p, classes=classes, clip=clip, **common) for p in predictions]
+        return [decompose_zero_one(p, classes=world.classes, **common) for p in predictions]
+    return [decompose_log(p, classes=world.classes, clip=clip, **common) for p in predictions]
+
+
+def _known_world(truth: KnownTruth, loss: str, sampler: Draws) -> World:
+    if loss == "squared":
+        targets = {"f": truth.f_test, "noise": truth.noise}
+        return World("independent", sampler, truth.X_test, targets, np.array([]))
+    if np.any(np.asarray(truth.noise)):
+        raise ValueError(
+            f"With the {loss} loss, KnownTruth.f_test holds class probabilities, which are "
+            f"the noise; got noise={truth.noise!r} as well. Leave it out."
+        )
+    if np.ndim(truth.f_test) != 2:
+        raise ValueError(
+            f"With the {loss} loss, KnownTruth takes class probabilities, f_test of shape "
+            f"(n_test, n_classes); got shape {np.shape(truth.f_test)}."
+        )
+    columns = np.arange(np.shape(truth.f_test)[1])
+    classes = columns if truth.classes is None else np.asarray(truth.classes)
+    return World("independent", sampler, truth.X_test, {"probabilities": truth.f_test}, classes)
 
 
 def _predictions(
     estimators: Sequence[BaseEstimator],
-    sampler: Sampler,
-    X_test: Any,
+    world: World,
     loss: str,
-    classes: Array,
     root: int,
     n_repetitions: int,
     n_jobs: int | None,
@@ -144,9 +151,7 @@ def _predictions(
     tasks = [(estimator, r) for estimator in estimators for r in range(n_repetitions)]
     with threadpool_limits(limits=1):
         flat = Parallel(n_jobs=n_jobs)(
-            delayed(_fit_and_predict)(
-                estimator, sampler, X_test, loss, classes, root, repetition, os.getpid()
-            )
+            delayed(_fit_and_predict)(estimator, world, loss, root, repetition, os.getpid())
             for estimator, repetition in tasks
         )
     shapes = {np.shape(p) for p in flat}
@@ -163,17 +168,15 @@ def _predictions(
 
 def _fit_and_predict(
     estimator: BaseEstimator,
-    sampler: Sampler,
-    X_test: Any,
+    world: World,
     loss: str,
-    classes: Array,
     root: int,
     repetition: int,
     parent_process: int,
 ) -> Array:
     estimator = clone(estimator)
     seed_estimator(estimator, root, repetition)
-    X, y, fit_params = sampler(repetition)
+    X, y, fit_params = world.sampler(repetition)
     # One thread in every process: sums, and so predictions, change with the number of threads.
     alone = nullcontext() if os.getpid() == parent_process else threadpool_limits(limits=1)
     with alone:
@@ -186,8 +189,9 @@ def _fit_and_predict(
             )
             raise
         if loss != "log":
-            return np.asarray(estimator.predict(X_test))
-        return _align_columns(estimator.predict_proba(X_test), estimator.classes_, classes)
+            return np.asarray(estimator.predict(world.X_test))
+        probabilities = estimator.predict_proba(world.X_test)
+        return _align_columns(probabilities, estimator.classes_, world.classes)
 
 
 def _align_columns(probabilities: Any, seen: Array, classes: Array) -> Array:
@@ -233,6 +237,18 @@ def _loss_for(estimator: BaseEstimator, loss: str) -> str:
             "Use loss='zero_one', or wrap it in CalibratedClassifierCV."
         )
     return loss
+
+
+def _refuse_half_a_data_set(y: Any, X_test: Any, y_test: Any, sampling: str) -> None:
+    if y is None:
+        raise ValueError("y is needed with a data set X; only a KnownTruth brings its own.")
+    if (X_test is None) != (y_test is None):
+        raise ValueError("X_test and y_test go together: give both or neither.")
+    if sampling == "independent":
+        raise ValueError(
+            "sampling='independent' takes a known truth: pass a KnownTruth in place of X. "
+            "A data set can be resampled by 'bootstrap', 'splits' or 'subsample'."
+        )
 
 
 def _refuse_data_beside_truth(

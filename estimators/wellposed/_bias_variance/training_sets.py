@@ -55,6 +55,13 @@ class KnownTruth:
     noise: ArrayLike = 0.0
     classes: ArrayLike | None = None
 
+    def __post_init__(self) -> None:
+        n_test, n_true = _num_samples(self.X_test), len(np.atleast_1d(np.asarray(self.f_test)))
+        if n_test != n_true:
+            raise ValueError(
+                f"X_test has {n_test} rows, but f_test {n_true}: give the truth at each test point."
+            )
+
 
 class TrainingSet(NamedTuple):
     X: Any

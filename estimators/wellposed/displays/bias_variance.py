@@ -278,7 +278,7 @@ class BiasVarianceDisplay:
             if len(negative):
                 value = self.param_range[int(negative[0])]
                 raise ValueError(
-                    f"{COMPONENT_LABELS[name]} is below zero at {self.param_name}={value!r}, and "
+                    f"{COMPONENT_LABELS[name]} is below zero at {self.param_name}={value}, and "
                     "areas below zero do not stack. Use kind='line'."
                 )
 
