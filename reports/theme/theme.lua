@@ -2,15 +2,13 @@
 
 local html = FORMAT:match 'html' ~= nil
 
-local function scope(el)
+-- A wide table scrolls in its own box, also by keyboard.
+local function scroll(el)
   for _, row in ipairs(el.head.rows) do
     for _, cell in ipairs(row.cells) do cell.attributes.scope = 'col' end
   end
-  return el
-end
-
-local function scroll(el)
-  return pandoc.Div({scope(el)}, {class = 'table-scroll', tabindex = '0'}), false
+  local box = {class = 'table-scroll', role = 'group', tabindex = '0', ['aria-label'] = 'Table'}
+  return pandoc.Div({el}, box)
 end
 
 -- A report links to its neighbour in its own format.
@@ -20,10 +18,16 @@ local function neighbour(el)
   return el
 end
 
+local function dotted(version)
+  local parts = {}
+  for i = 1, #version do parts[i] = ('%d'):format(version[i]) end
+  return table.concat(parts, '.')
+end
+
 local function colophon(doc)
-  local engine = pandoc.utils.stringify(doc.meta.engine or '')
-  if quarto then engine = 'Quarto ' .. tostring(quarto.version) end
-  local text = ('Rendered by %s with Pandoc %s.'):format(engine, tostring(PANDOC_VERSION))
+  local engine = quarto and 'Quarto ' .. dotted(quarto.version)
+    or pandoc.utils.stringify(doc.meta.engine or '')
+  local text = ('Rendered by %s with Pandoc %s.'):format(engine, dotted(PANDOC_VERSION))
   if html then
     doc.blocks:insert(1, pandoc.RawBlock('html', '<div id="content" tabindex="-1"></div>'))
     doc.blocks:insert(pandoc.RawBlock('html', '<p class="colophon">' .. text .. '</p>'))
@@ -34,6 +38,6 @@ local function colophon(doc)
 end
 
 return {
-  {traverse = 'topdown', Table = html and scroll or nil, Link = neighbour},
+  {Table = html and scroll or nil, Link = neighbour},
   {Pandoc = colophon},
 }

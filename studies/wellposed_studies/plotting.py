@@ -6,6 +6,7 @@ Matplotlib and seaborn are imported by `apply_theme` only.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,22 +169,39 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
 
 
 def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
-    """The record of a run as a table: what ran, on what, with which versions.
+    """The record of a run as a table: what was run, on what, where, with which versions.
 
     Parameters
     ----------
     manifest : mapping
-        `Results.manifest`; nested mappings are written as ``key value`` pairs.
+        `Results.manifest`.
 
-    Examples
-    --------
-    >>> print(manifest_block({"profile": "quick", "versions": {"torch": "2.13"}}))
-    | Entry | Value |
-    |:-----------|:-------------|
-    | profile | quick |
-    | versions | torch 2.13 |
+    Returns
+    -------
+    Markdown
+        One row a part of the record; digests are cut to 12 digits.
     """
-    return table({"Entry": key, "Value": _flat(value)} for key, value in manifest.items())
+    packages = ", ".join(f"{key} {value}" for key, value in manifest["packages"].items())
+    entries = {
+        "Study": f"`{manifest['study']}`, version {manifest['version']}, "
+        f"code `{manifest['code'][:12]}`",
+        "Run": f"{manifest['profile']} profile, {manifest['cells']} cells, "
+        f"{manifest['repetitions']} repetitions, seed {manifest['seed']}, "
+        f"finished {manifest['finished']}",
+        "Command": f"`{' '.join(manifest['command'])}`",
+        "Commit": f"`{manifest['commit'] or 'not in a git repository'}`",
+        "Machine": f"{_plain(manifest['cpu'])}, {manifest['processors']} processors, "
+        f"{_plain(manifest['platform'])}, {manifest['threads_per_cell']} thread a cell",
+        "Versions": f"python {manifest['python']}, {packages}",
+    }
+    for name, data in manifest["data"].items():
+        shapes = ", ".join(
+            f"{key} {' × '.join(map(str, shape)) or 'scalar'}"
+            for key, shape in data["shapes"].items()
+        )
+        source = f"{_plain(data['source'])}; " if data["source"] else ""
+        entries[f"Data: {name}"] = f"{source}{shapes}; SHA-256 `{data['digest'][:12]}`"
+    return table({"Entry": key, "Value": value} for key, value in entries.items())
 
 
 def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
@@ -229,17 +247,14 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
 
 def _measured(row: Mapping[Any, Any]) -> str:
     if row["verdict"] == "not run":
-        return f"not run: {row['reason']}"
+        return f"not run: {_plain(row['reason'])}"
     interval = "" if row["low"] == row["high"] else f" ({row['low']:.3g} to {row['high']:.3g})"
     return f"{row['value']:.3g}{interval}: {row['measured']}"
 
 
-def _flat(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_flat, value))
-    return "none" if value is None else str(value)
+def _plain(text: Any) -> str:
+    """Text that is not to be read as Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>#$@~^])", r"\\\1", str(text))
 
 
 def _escape(value: Any) -> str:

@@ -80,7 +80,7 @@ from typing import Literal
 
 from .errors import RenderError
 from .quarto import find_quarto, render_with_quarto
-from .sources import available, check_names, reports_folder
+from .sources import available, choose, reports_folder
 
 __all__ = ["RenderError", "available", "find_quarto", "render", "reports_folder"]
 
@@ -99,7 +99,8 @@ def render(
     Parameters
     ----------
     names : iterable of str
-        Reports, by name (`"bias-variance"`, `"index"`); all of them if empty.
+        Reports, by name (`"bias-variance"`, `"index"`). If empty: the index and the reports of
+        all studies that have a finished run; a warning names the others.
     formats : iterable of {"html", "pdf"}
     engine : {"auto", "quarto", "embedded"}
         "auto" is Quarto where it is found (`QUARTO_PATH`, then `PATH`, then `quarto-cli` beside
@@ -123,18 +124,17 @@ def render(
 
     Examples
     --------
-    >>> render(["bias-varience"], engine="embedded")
+    >>> render(["indes"], engine="embedded")
     Traceback (most recent call last):
         ...
-    wellposed_studies.rendering.errors.RenderError: no report 'bias-varience'...
+    wellposed_studies.rendering.errors.RenderError: there is no report 'indes'. Did you mean ...
     """
-    source = reports_folder()
-    chosen = check_names(names, source)
     wanted = tuple(dict.fromkeys(formats))
     if not wanted or set(wanted) - {"html", "pdf"}:
         raise RenderError(f"formats are 'html' and 'pdf', got {', '.join(wanted) or 'none'}")
     quarto = _quarto(engine)
-    results = Path(results_dir)
+    results, source = Path(results_dir), reports_folder()
+    chosen = choose(names, source, results)
     if output_dir is None:
         output_dir = Path("reports") if source.name == "_reports" else source / "_output"
     target = Path(output_dir)
@@ -149,7 +149,7 @@ def render(
             else:
                 from .embedded import render_embedded
 
-                produced = render_embedded(project, name, wanted, results)
+                produced = render_embedded(source / f"{name}.qmd", project, wanted, results)
             if "html" in produced:
                 _refuse_external(produced["html"])
             written += [_place(produced[fmt], target) for fmt in wanted]
@@ -185,16 +185,17 @@ def _check_embedded() -> None:
 
 def _place(file: Path, target: Path) -> Path:
     """Move a finished file into `target`: written beside its place, then renamed over it."""
-    target.mkdir(parents=True, exist_ok=True)
     final = target / file.name
-    with tempfile.NamedTemporaryFile(dir=target, prefix=f".{file.name}.", delete=False) as handle:
-        partial = Path(handle.name)
+    partial = target / f".{file.name}.{os.getpid()}"
     try:
-        shutil.copyfile(file, partial)
-        partial.chmod(0o644)
-        partial.replace(final)
-    finally:
-        partial.unlink(missing_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(file, partial)
+            partial.replace(final)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise RenderError(f"{final} cannot be written: {error}") from error
     return final
 
 

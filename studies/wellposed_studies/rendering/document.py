@@ -139,9 +139,14 @@ def _parts(path: Path, lines: list[str], start: int) -> Iterator[Text | Inline |
         end = next((j for j in range(i + 1, len(lines)) if close.match(lines[j])), None)
         if end is None:
             raise RenderError(f"this {fence[1]} block is never closed", path, i + 1)
-        if fence[2].strip().startswith("{python"):
+        if re.match(r"\s*\{\w", fence[2]):
             if fence[2].strip() != "{python}":
-                raise RenderError("cell options go on '#| key: value' lines", path, i + 1)
+                raise RenderError(
+                    f"only {{python}} cells are executed, got {fence[2].strip()}; "
+                    "their options go on '#| key: value' lines",
+                    path,
+                    i + 1,
+                )
             yield from _inlines(text_line, text)
             yield _cell(path, lines[i + 1 : end], i + 2)
             text, text_line = [], end + 2

@@ -22,13 +22,13 @@ from .errors import RenderError
 
 logger = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
-_READER = "markdown-auto_identifiers+gfm_auto_identifiers"
+_READER = "markdown-auto_identifiers+gfm_auto_identifiers-native_divs-native_spans"
 
 
 def render_embedded(
-    project: Path, name: str, formats: tuple[str, ...], results: Path
+    source: Path, project: Path, formats: tuple[str, ...], results: Path
 ) -> dict[str, Path]:
-    """Render one report inside `project`, a scratch copy of the sources.
+    """Render one report, the file `source`, inside `project`, a scratch copy of its folder.
 
     Returns
     -------
@@ -42,25 +42,27 @@ def render_embedded(
     """
     from .execution import execute  # the kernel's libraries take a second to import
 
-    document = read_document(project / f"{name}.qmd")
+    document, name = read_document(source), source.stem
     outputs = execute(document, project, results)
     config = yaml.safe_load((project / "_quarto.yml").read_text(encoding="utf-8"))
-    (project / f"{name}_files").mkdir()
+    for folder in (f"{name}_files", "_output"):
+        (project / folder).mkdir()
     parts = []
     for i, (part, produced) in enumerate(zip(document.parts, outputs, strict=True)):
         if isinstance(part, Cell):
-            parts.append(_cell(document.path, part, produced, f"{name}_files/figure-{i}"))
+            stem = project / f"{name}_files" / f"figure-{i}"
+            parts.append(_cell(document.path, part, produced, stem))
         elif isinstance(part, Inline):
             parts.append(_inline(document.path, part, produced))
         else:
             parts.append(part.markdown)
-    source = project / f"{name}.md"
-    source.write_text("".join(parts), encoding="utf-8")
+    markdown = project / f"{name}.md"
+    markdown.write_text("".join(parts), encoding="utf-8")
     make = {"html": _html, "pdf": _pdf}
-    return {fmt: make[fmt](project, document, source, config) for fmt in formats}
+    return {fmt: make[fmt](project, document, markdown, config) for fmt in formats}
 
 
-def _cell(path: Path, cell: Cell, outputs: list[dict[str, Any]], stem: str) -> str:
+def _cell(path: Path, cell: Cell, outputs: list[dict[str, Any]], stem: Path) -> str:
     """Return the Markdown of a cell: its source if echoed, then what it showed."""
     options = cell.options
     if not options.get("include", True):
@@ -71,9 +73,9 @@ def _cell(path: Path, cell: Cell, outputs: list[dict[str, Any]], stem: str) -> s
         kind, content = _shown(path, cell, output)
         if kind == "image":
             suffix, data = content
-            image = f"{stem}-{len(images) + 1}.{suffix}"
-            (path.parent / image).write_bytes(data)
-            images.append(image)
+            image = stem.with_name(f"{stem.name}-{len(images) + 1}.{suffix}")
+            image.write_bytes(data)
+            images.append(f"{stem.parent.name}/{image.name}")
         else:
             blocks.append(content)
     label = options.get("label", "")
@@ -154,36 +156,43 @@ def _fenced(text: str, language: str) -> str:
     return f"{ticks} {language}\n{text.rstrip()}\n{ticks}"
 
 
-def _html(project: Path, document: Document, source: Path, config: dict[str, Any]) -> Path:
+def _html(project: Path, document: Document, markdown: Path, config: dict[str, Any]) -> Path:
     options = config["format"]["html"]
-    output = project / "_output" / f"{source.stem}.html"
+    output = project / "_output" / f"{markdown.stem}.html"
     arguments = ["--embed-resources", "--mathml", "--section-divs", "--reference-location=section"]
     arguments += ["--toc", f"--toc-depth={config['toc-depth']}"] if _toc(document, config) else []
     arguments += [f"--css={options['css']}"]
     arguments += [f"--include-before-body={options['include-before-body']}"]
     arguments += [f"--include-after-body={options['include-after-body']}"]
-    _pandoc(document, source, config, "html5", output, arguments)
+    _pandoc(document, markdown, config, "html5", output, arguments)
     return output
 
 
-def _pdf(project: Path, document: Document, source: Path, config: dict[str, Any]) -> Path:
+def _pdf(project: Path, document: Document, markdown: Path, config: dict[str, Any]) -> Path:
     import typst
 
     template = project / "embedded.typst"
     template.write_text((_HERE / "page.typ").read_text(encoding="utf-8"), encoding="utf-8")
     for partial in config["format"]["typst"]["template-partials"]:
         (project / Path(partial).name).write_bytes((project / partial).read_bytes())
-    typ = project / f"{source.stem}.typ"
+    typ = project / f"{markdown.stem}.typ"
     arguments = [f"--template={template.name}", "--variable=section-numbering=1.1"]
     arguments += [f"--variable=toc-depth={config['toc-depth']}"]
     arguments += ["--variable=toc=true"] if _toc(document, config) else []
-    _pandoc(document, source, config, "typst", typ, arguments)
-    output = project / "_output" / f"{source.stem}.pdf"
+    _pandoc(document, markdown, config, "typst", typ, arguments)
+    output = project / "_output" / f"{markdown.stem}.pdf"
     try:
         typst.compile(typ, output=output, root=project, ignore_system_fonts=True)
     except typst.TypstError as error:
         raise RenderError(f"the PDF could not be typeset: {error}", document.path) from error
     return output
+
+
+def pandoc_version() -> str:
+    """Return the version of the Pandoc that pypandoc brings."""
+    import pypandoc
+
+    return str(pypandoc.get_pandoc_version())
 
 
 def _toc(document: Document, config: dict[str, Any]) -> bool:
@@ -192,7 +201,7 @@ def _toc(document: Document, config: dict[str, Any]) -> bool:
 
 def _pandoc(
     document: Document,
-    source: Path,
+    markdown: Path,
     config: dict[str, Any],
     writer: str,
     output: Path,
@@ -200,15 +209,14 @@ def _pandoc(
 ) -> None:
     import pypandoc
 
-    project = source.parent
-    output.parent.mkdir(exist_ok=True)
+    project = markdown.parent
     metadata = {key: config[key] for key in ("lang", "bibliography", "link-citations", "toc-title")}
     metadata |= document.metadata | {
         "engine": f"the embedded engine of wellposed {version('wellposed')} "
         f"(nbclient {version('nbclient')}, typst {version('typst')})",
     }
     (project / "metadata.json").write_text(json.dumps(metadata, default=str), encoding="utf-8")
-    command = [pypandoc.get_pandoc_path(), source.name, f"--from={_READER}", f"--to={writer}"]
+    command = [pypandoc.get_pandoc_path(), markdown.name, f"--from={_READER}", f"--to={writer}"]
     command += ["--standalone", "--metadata-file=metadata.json", "--fail-if-warnings"]
     command += [f"--lua-filter={_HERE / 'subset.lua'}", "--citeproc", "--syntax-highlighting=none"]
     command += [f"--lua-filter={entry['path']}" for entry in config["filters"]]

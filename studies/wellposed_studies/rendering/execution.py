@@ -54,6 +54,8 @@ def execute(document: Document, folder: Path, results: Path) -> list[list[dict[s
     RenderError
         When a cell raises, with the line and the end of the traceback, or the kernel dies.
     """
+    if all(isinstance(part, Text) for part in document.parts):
+        return [[] for _ in document.parts]
     notebook = nbformat.v4.new_notebook()
     outputs: list[list[dict[str, Any]]] = []
     with tempfile.TemporaryDirectory() as scratch:

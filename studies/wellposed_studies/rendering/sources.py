@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from .. import catalogue
+from ..errors import suggest
+from ..layout import latest_run
 from .errors import RenderError
 
+logger = logging.getLogger(__name__)
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -35,13 +39,30 @@ def available(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: name == "index")
 
 
-def check_names(names: Iterable[str], folder: Path) -> list[str]:
-    """Return the names to render (all, for none given); unknown ones are refused."""
+def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
+    """Return the reports to render: those named, or all whose study has a finished run.
+
+    Raises
+    ------
+    RenderError
+        For a name that no report has.
+    """
     known = available(folder)
-    chosen = list(dict.fromkeys(names)) or known
+    chosen = list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise RenderError(f"no report {name!r}{hint} Reports: {', '.join(known) or 'none'}")
-    return chosen
+            raise RenderError(f"there is no report {name!r}. {suggest(name, known)}")
+    return chosen or [name for name in known if _can_render(name, results)]
+
+
+def _can_render(name: str, results: Path) -> bool:
+    """Whether a report's study, the one of the same name, was run (some have no study)."""
+    if name not in catalogue.names() or latest_run(results, name):
+        return True
+    logger.warning(
+        "no report of %s: %s holds no finished run of it. Make one with: wellposed run %s",
+        name,
+        results,
+        name,
+    )
+    return False

@@ -31,9 +31,9 @@ local function register(id, text)
   refs[id] = text
 end
 
-local function number(id, kind)
+local function number(id, kind, needle)
   if not id:match('^' .. kind .. '%-%w') then
-    refuse(id, ('needs an id of the form #%s-name, got "#%s"'):format(kind, id))
+    refuse(needle, ('needs an id of the form #%s-name, got "#%s"'):format(kind, id))
   end
   counts[kind] = counts[kind] + 1
   register(id, tostring(counts[kind]))
@@ -50,17 +50,22 @@ end
 -- The one image of a figure; its alternative text is fig-alt, not the caption.
 local function image_of(figure)
   local image
-  figure:walk {Image = function(el) image = image and refuse(el.src, 'one image a figure') or el end}
+  figure:walk {
+    Image = function(el)
+      if image then refuse(el.src, 'one image a figure') end
+      image = el
+    end,
+  }
   if not image then refuse(figure.identifier, 'a figure without an image') end
   check(image, {}, set('fig-alt'))
-  local alt = image.attributes['fig-alt'] or figure.attributes['fig-alt']
+  local alt = image.attributes['fig-alt']
   if not alt or alt == '' then refuse(image.src, 'an image needs a fig-alt, read aloud') end
   return pandoc.Image({pandoc.Str(alt)}, image.src, '', {alt = alt})
 end
 
 local function figure(el)
   check(el, {}, set('fig-alt'))
-  local prefix = number(el.identifier, 'fig') .. ':'
+  local prefix = number(el.identifier, 'fig', image_of(el).src) .. ':'
   local text = pandoc.utils.blocks_to_inlines(el.caption.long)
   return pandoc.Figure({pandoc.Plain {image_of(el)}}, caption(prefix, text), {id = el.identifier})
 end
@@ -79,7 +84,7 @@ end
 local function subfigures(div)
   check(div, {}, set('layout-ncol'))
   local body, text = split(div, 'sub-figures')
-  local prefix = number(div.identifier, 'fig')
+  local prefix = number(div.identifier, 'fig', div.identifier)
   local columns = div.attributes['layout-ncol'] or '1'
   local parts = pandoc.Blocks {}
   for i, block in ipairs(body) do
@@ -106,7 +111,7 @@ end
 
 local function numbered_table(el, id, text)
   check(el, {}, {})
-  el.caption = caption(number(id, 'tbl') .. ':', text)
+  el.caption = caption(number(id, 'tbl', id ~= '' and id or pandoc.utils.stringify(text)) .. ':', text)
   el.identifier = id
   return el
 end
@@ -177,7 +182,7 @@ local function equations(inlines)
 end
 
 local function equation(span)
-  local n = number(span.identifier, 'eq'):match '%d+'
+  local n = number(span.identifier, 'eq', span.identifier):match '%d+'
   if html then
     span.content:insert(pandoc.Span({pandoc.Str('(' .. n .. ')')}, {class = 'equation-number'}))
     return span, false
