@@ -280,7 +280,7 @@ class _Run:
             best_value=value,
             best_optimality=optimality,
         )
-        run._aim(torch.ones_like(index, dtype=torch.bool))
+        run._aim(torch.ones_like(index, dtype=torch.bool), run._free())
         return run
 
     def keep(self, rows: Tensor) -> None:
@@ -298,28 +298,34 @@ class _Run:
         moved = trial - self.theta
         slope = (self.pseudo * moved).sum(1)
         stepped, slope_there = self._accept(value, gradient, moved, slope)
-
-        take = stepped.unsqueeze(1)
         change = gradient - self.gradient
-        self.theta = torch.where(take, trial, self.theta)
-        self.value = torch.where(stepped, value, self.value)
-        self.gradient = torch.where(take, gradient, self.gradient)
+
+        self.theta = _update(stepped, trial, self.theta)
+        self.value = _update(stepped, value, self.value)
+        self.gradient = _update(stepped, gradient, self.gradient)
         self.pseudo = pseudo_gradient(self.theta, self.gradient, self.l1)
         self.optimality = self.pseudo.abs().amax(1)
         self.n_iter = self.n_iter + stepped
-        self.n_trials = torch.where(stepped, 0, self.n_trials + 1)
+        done = self._idle(stepped) | (self.optimality <= self.tol) | (self.n_iter >= self.max_iter)
 
-        cut = (slope / (slope - slope_there)).nan_to_num(0.1).clamp(0.1, 0.5)
-        self.step = torch.where(stepped, 1.0, self.step * cut)
-        stuck = ~stepped & ((moved == 0).all(1) | (self.n_trials >= _MAX_TRIALS))
-        hopeless = stuck & ~self.pairs.any()
-        self.pairs.forget(stuck)
-        self.pairs.append(stepped, moved, change, self._free())
-        self._aim(stepped | stuck)
-        self.step = torch.where(stuck, 1.0, self.step)
-        self.n_trials = torch.where(stuck, 0, self.n_trials)
-        done = self._idle(stepped) | hopeless | (self.optimality <= self.tol)
-        return stepped, done | (self.n_iter >= self.max_iter)
+        aim = stepped
+        if stepped.all():
+            self.step = torch.ones_like(self.step)
+            self.n_trials = torch.zeros_like(self.n_trials)
+        else:
+            cut = (slope / (slope - slope_there)).nan_to_num(0.1).clamp(0.1, 0.5)
+            self.n_trials = self.n_trials + 1
+            stuck = ~stepped & ((moved == 0).all(1) | (self.n_trials >= _MAX_TRIALS))
+            if stuck.any():
+                done = done | (stuck & ~self.pairs.any())
+                self.pairs.forget(stuck)
+            aim = stepped | stuck
+            self.step = torch.where(aim, 1.0, self.step * cut)
+            self.n_trials = torch.where(aim, 0, self.n_trials)
+        free = self._free()
+        self.pairs.append(stepped, moved, change, free)
+        self._aim(aim, free)
+        return stepped, done
 
     def _accept(
         self, value: Tensor, gradient: Tensor, moved: Tensor, slope: Tensor
@@ -354,27 +360,33 @@ class _Run:
             return theta
         return torch.where((self.l1 > 0) & (theta * self.orthant <= 0), 0.0, theta)
 
-    def _aim(self, rows: Tensor) -> None:
+    def _aim(self, rows: Tensor, free: Tensor | None) -> None:
         """Give these rows a new direction, and the orthant it starts in."""
         length = (self.pseudo * self.pseudo).sum(1, keepdim=True).sqrt()
-        direction = self.pairs.newton(self.pseudo, self._free(), 1.0 / length)
+        direction = self.pairs.newton(self.pseudo, free, 1.0 / length)
         if self.l1 is not None:
-            at_zero = (self.theta == 0) & (self.l1 > 0)
             orthant = torch.where(self.theta != 0, self.theta, -self.pseudo).sign_()
-            self.orthant = torch.where(rows.unsqueeze(1), orthant, self.orthant)
-            uphill = direction * self.pseudo >= 0
-            direction = torch.where(at_zero & uphill, 0.0, direction)
-            aligned = torch.where((self.l1 > 0) & uphill, 0.0, direction)
-            direction = torch.where(_descends(direction, self.pseudo), direction, aligned)
-        steepest = -self.pseudo / length
-        direction = torch.where(_descends(direction, self.pseudo), direction, steepest)
-        self.direction = torch.where(rows.unsqueeze(1), direction, self.direction)
+            self.orthant = _update(rows, orthant, self.orthant)
+            outward = (self.l1 > 0) & (direction * self.pseudo >= 0)
+            direction = torch.where(outward & (self.theta == 0), 0.0, direction)
+            if not (descends := self._descends(direction)).all():
+                aligned = torch.where(outward, 0.0, direction)
+                direction = _update(descends, direction, aligned)
+        if not (descends := self._descends(direction)).all():
+            direction = _update(descends, direction, -self.pseudo / length)
+        self.direction = _update(rows, direction, self.direction)
+
+    def _descends(self, direction: Tensor) -> Tensor:
+        """Whether each row's direction goes downhill; False where it is not finite."""
+        slope = (direction * self.pseudo).sum(1)
+        return (slope < 0) & slope.isfinite()
 
 
-def _descends(direction: Tensor, gradient: Tensor) -> Tensor:
-    """Whether each row's direction goes downhill, [K, 1]; False where it is not finite."""
-    slope = (direction * gradient).sum(1, keepdim=True)
-    return (slope < 0) & slope.isfinite()
+def _update(rows: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """Take these rows from `new`, the others from `old`."""
+    if rows.all():
+        return new
+    return torch.where(rows.view(-1, *[1] * (new.dim() - 1)), new, old)
 
 
 def _evaluate(
