@@ -1,0 +1,169 @@
+"""network=callable: a user's own module gets the same regularizers."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import Lasso
+from torch import nn
+
+from wellposed import NetClassifier, NetRegressor
+
+
+def linear(n_inputs, n_outputs):
+    module = nn.Linear(n_inputs, n_outputs)
+    nn.init.zeros_(module.weight)
+    nn.init.zeros_(module.bias)
+    return module
+
+
+def perceptron(n_inputs, n_outputs):
+    return nn.Sequential(nn.Linear(n_inputs, 16), nn.Tanh(), nn.Linear(16, n_outputs))
+
+
+def normalised(n_inputs, n_outputs):
+    return nn.Sequential(
+        nn.Linear(n_inputs, 16),
+        nn.BatchNorm1d(16),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(16, n_outputs),
+    )
+
+
+def convolutional(n_inputs, n_outputs):
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 4, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(144, n_outputs),
+    )
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:300] / 16, y[:300]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_linear_module_with_l1_is_the_lasso(solver, diabetes):
+    X, y = diabetes
+    model = NetRegressor(
+        network=linear,
+        solver=solver,
+        l1=2.0,
+        learning_rate=1.0 if solver == "adam" else 0.05,
+        batch_size=None,
+        max_epochs=3000,
+        tol=1e-9,
+    ).fit(X, y)
+    lasso = Lasso(2.0, tol=1e-14).fit(X, y)
+    coef = model.net_.module_.weight.detach().numpy()[0]
+    np.testing.assert_array_equal(coef != 0, lasso.coef_ != 0)
+    np.testing.assert_allclose(coef, lasso.coef_, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    from sklearn.datasets import load_diabetes
+    from sklearn.preprocessing import scale
+
+    X, y = load_diabetes(return_X_y=True)
+    return scale(X), y
+
+
+def test_same_steps_as_the_built_in_network(digits):
+    """A module that starts where the built-in network starts takes the same steps."""
+    X, y = digits
+    settings = {
+        "hidden_layer_sizes": (16,),
+        "activation": "tanh",
+        "batch_size": 32,
+        "max_epochs": 3,
+        "learning_rate": 0.01,
+        "random_state": 0,
+        "dropout": 0.25,
+        "l1": 1e-4,
+        "l2": 1e-3,
+        "max_norm": 1.0,
+        "input_noise": 0.1,
+    }
+    still = {"learning_rate": 1e-300, "l1": 0, "max_norm": None}
+    start = NetClassifier(**{**settings, **still}).fit(X, y)
+
+    def same_start(n_inputs, n_outputs):
+        module = perceptron(n_inputs, n_outputs)
+        for layer, coef, bias in zip((module[0], module[2]), start.coefs_, start.intercepts_):
+            layer.weight.data = torch.as_tensor(coef.T.copy())
+            layer.bias.data = torch.as_tensor(bias)
+        return module
+
+    built_in = NetClassifier(**settings).fit(X, y)
+    module = NetClassifier(network=same_start, **settings).fit(X, y)
+    np.testing.assert_allclose(module.predict_proba(X), built_in.predict_proba(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("factory", [normalised, convolutional])
+def test_random_layers_and_batch_statistics(factory, digits):
+    X, y = digits
+    model = NetClassifier(network=factory, batch_size=64, max_epochs=5, dropout=0.1, random_state=3)
+    before = torch.get_rng_state()
+    p = clone(model).fit(X, y).predict_proba(X)
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(p, clone(model).fit(X, y).predict_proba(X))
+
+
+def test_batch_statistics_are_those_of_real_rows(digits):
+    """Padding rows must not count: one full batch leaves the mean of its rows."""
+    X, y = digits
+
+    def norm_first(n_inputs, n_outputs):
+        norm = nn.BatchNorm1d(n_inputs, momentum=1.0)
+        return nn.Sequential(norm, nn.Linear(n_inputs, n_outputs))
+
+    model = NetClassifier(network=norm_first, batch_size=None, max_epochs=1).fit(X[:39], y[:39])
+    np.testing.assert_allclose(
+        model.net_.module_[0].running_mean.numpy(), X[:39].mean(0), atol=1e-12
+    )
+
+
+def test_weights_are_penalised_and_norms_are_not(digits):
+    X, y = digits
+    model = NetClassifier(network=normalised, l1=1e3, max_epochs=3).fit(X, y)
+    module = model.net_.module_
+    assert (module[0].weight == 0).all()
+    assert (module[4].weight == 0).all()
+    assert (module[1].weight != 0).all()
+
+
+def test_max_norm_sees_a_channels_whole_filter(digits):
+    model = NetClassifier(network=convolutional, max_norm=0.3, max_epochs=3).fit(*digits)
+    filters = model.net_.module_[1].weight.detach().flatten(1)
+    assert filters.norm(dim=1).max() <= 0.3 * (1 + 1e-12)
+
+
+def test_warm_start_goes_on_with_the_same_module(digits):
+    X, y = digits
+    model = NetClassifier(network=perceptron, warm_start=True, max_epochs=3, random_state=0)
+    first = model.fit(X, y).loss_
+    assert model.fit(X, y).loss_ < first
+    with pytest.raises(ValueError, match="another one"):
+        model.set_params(network=normalised).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("factory", "error", "match"),
+    [
+        (lambda i, o: nn.Linear(i, o + 1), ValueError, "must map"),
+        (lambda i, o: "network", TypeError, "must return a torch.nn.Module"),
+        (lambda i, o: nn.Identity(), ValueError, "without parameters"),
+    ],
+)
+def test_modules_that_make_no_sense(factory, error, match, digits):
+    with pytest.raises(error, match=match):
+        NetClassifier(network=factory).fit(*digits)
+    with pytest.raises(ValueError, match="init='he'"):
+        NetClassifier(network=linear, init="he").fit(*digits)
