@@ -46,7 +46,8 @@ clean:
 
 # The stamps make setup quick when nothing has changed; an interrupted install goes on.
 .venv/.installed-%: .venv/.torch pyproject.toml constraints.txt
-	$(PIP) --constraint constraints.txt --editable ".[$*]"
+	@echo "Installing wellposed[$*] into .venv; the first time takes some minutes."
+	$(PIP) --quiet --constraint constraints.txt --editable ".[$*]"
 	@touch $@
 
 .venv/.torch: $(BIN)/pip
