@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _parameters
+from ._arrays import Arrays, hold_out, validate, validate_held_out
 from .networks import MLP
 from .training.evaluation import evaluate, outputs
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta, train
-from .training.streams import generator
 from .training.threads import one_thread
-
-Arrays = tuple[np.ndarray, np.ndarray, "np.ndarray | None"]  # X, target, sample weight
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,10 +41,28 @@ def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def can_fit_partially(estimator: Any) -> bool:
+    """Whether one pass over some rows is a meaningful part of a training; raises the reason."""
+    whole = {
+        "early_stopping": estimator.early_stopping,
+        "averaging": estimator.averaging,
+        "callbacks": estimator.callbacks,
+        "class_weight": getattr(estimator, "class_weight", None) == "balanced",
+        "solver": estimator.solver == "lbfgs",
+    }
+    for name in (name for name, needed in whole.items() if needed):
+        raise AttributeError(
+            f"partial_fit makes one pass over the rows it is given, and "
+            f"{name}={getattr(estimator, name)!r} needs all rows or a whole training. Change "
+            f"{name}, or use fit."
+        )
+    return True
+
+
 class BaseNet(BaseEstimator):
     """Fit, warm start and outputs of a network; labels and losses are the subclasses'."""
 
-    _parameter_constraints: dict[str, Any] = _parameters.CONSTRAINTS
+    _parameter_constraints: ClassVar[dict[str, Any]] = _parameters.CONSTRAINTS
 
     # ------------------------------------------------------------------ fitting
 
@@ -85,16 +101,15 @@ class BaseNet(BaseEstimator):
         """
         _parameters.check_combination(self)
         warm = self.warm_start and self.__sklearn_is_fitted__()
-        arrays = self._validate(X, y, sample_weight, reset=not warm)
-        held_out = self._validate_held_out(X_val, y_val)
-        start = None
-        if warm:
-            self._check_same_network(arrays[1])
-            start = State(self._state.theta, [], 0)
+        arrays = validate(self, X, y, sample_weight, self._numpy_dtype(warm), reset=not warm)
+        held_out = validate_held_out(self, X_val, y_val, arrays)
+        start = self._go_on(arrays, afresh=True) if warm else None
+        network = self._network if warm else None
         seed = self._draw_seed()
         if self.early_stopping and held_out is None:
-            arrays, held_out = self._split(arrays, seed)
-        request = self._request(arrays, held_out, seed, start)
+            strata = self._strata(arrays.target)
+            arrays, held_out = hold_out(arrays, self.validation_fraction, strata, seed)
+        request = self._request(arrays, held_out, seed, start, network)
         outcome = self._run(request)
         final = outcome
         if self.retrain is not None:
@@ -103,121 +118,62 @@ class BaseNet(BaseEstimator):
         self._set_fitted(request, outcome, final)
         return self
 
-    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=True)
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, first: bool) -> Any:
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         _parameters.check_combination(self)
-        for name in ("early_stopping", "averaging", "callbacks"):
-            if getattr(self, name):
-                raise ValueError(
-                    f"partial_fit makes one pass over the rows it is given and "
-                    f"{name}={getattr(self, name)!r} needs a whole training. Switch it off, or "
-                    f"use fit."
-                )
-        if self.solver == "lbfgs":
-            raise ValueError(
-                "partial_fit makes one pass of small steps, and solver='lbfgs' needs all rows at "
-                "once. Choose solver='adam' or 'sgd', or use fit."
-            )
-        arrays = self._validate(X, y, sample_weight, reset=first)
+        first = not self.__sklearn_is_fitted__()
+        arrays = validate(self, X, y, sample_weight, self._numpy_dtype(not first), reset=first)
         if first:
-            seed, start = self._draw_seed(), None
+            request = self._request(arrays, None, self._draw_seed(), None)
         else:
-            self._check_same_network(arrays[1])
-            seed, start = self._seed, self._state
-        request = self._request(arrays, None, seed, start)
+            start = self._go_on(arrays, afresh=False)
+            request = self._request(arrays, None, self._seed, start, self._network)
         request.max_epochs = 1
-        before = [] if first else self.loss_curve_
         outcome = self._run(request)
-        outcome.loss_curve = before + outcome.loss_curve
+        if not first:
+            outcome.loss_curve = self.loss_curve_ + outcome.loss_curve
         outcome.n_epochs = len(outcome.loss_curve)
         self._set_fitted(request, outcome, outcome)
         return self
 
     def _draw_seed(self) -> int:
+        if self.random_state is None:  # scikit-learn would draw from NumPy's global generator
+            return secrets.randbits(31)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _numpy_dtype(self, X: Any) -> list[type]:
-        if self.dtype == "auto":
-            return [np.float64, np.float32]
-        return [np.dtype(self.dtype).type]
+    def _numpy_dtype(self, going_on: bool) -> Any:
+        """Return what X may be: under "auto", a network that goes on keeps its precision."""
+        if self.dtype != "auto":
+            return np.dtype(self.dtype)
+        if going_on:
+            return np.float32 if self._state.theta.dtype == torch.float32 else np.float64
+        return [np.float64, np.float32]
 
-    def _validate(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> Arrays:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            dtype=self._numpy_dtype(X),
-            multi_output=True,
-            y_numeric=self._y_numeric,
+    def _go_on(self, arrays: Arrays, afresh: bool) -> State:
+        """Return where training goes on, with the optimiser's running averages unless `afresh`."""
+        self._check_same_network(arrays)
+        state, place = self._state, {"dtype": _torch_dtype(arrays.X), "device": self.device}
+        if afresh:
+            return State(state.theta.to(**place), [], 0)
+        moments = state.moments if self.solver == self._made_by.solver else []
+        return State(
+            state.theta.to(**place), [moment.to(**place) for moment in moments], state.n_updates
         )
-        target = self._encode(y, X.dtype, reset)
-        weight = self._weigh(X, y, sample_weight)
-        if weight is not None:
-            used = weight > 0
-            if not used.any():
-                raise ValueError(
-                    "All sample weights are zero, so there is nothing to fit. Give at least one "
-                    "row a positive weight."
-                )
-            X, target, weight = X[used], target[used], weight[used]
-        return X, target, weight
-
-    def _weigh(self, X: np.ndarray, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
-        if sample_weight is None:
-            return None
-        return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-
-    def _validate_held_out(self, X_val: Any, y_val: Any) -> Arrays | None:
-        if (X_val is None) != (y_val is None):
-            given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-            raise ValueError(f"{given} was given without {missing}. Give both, or neither.")
-        if X_val is None:
-            return None
-        X_val, y_val = validate_data(
-            self,
-            X_val,
-            y_val,
-            reset=False,
-            dtype=self._numpy_dtype(X_val),
-            multi_output=True,
-            y_numeric=self._y_numeric,
-        )
-        return X_val, self._encode(y_val, X_val.dtype, False), None
-
-    def _split(self, arrays: Arrays, seed: int) -> tuple[Arrays, Arrays]:
-        """Hold out `validation_fraction` of the rows for early stopping."""
-        X, target, weight = arrays
-        rng = generator(seed, "validation split")
-        indices = np.arange(len(X))
-        try:
-            kept, held = train_test_split(
-                indices,
-                test_size=self.validation_fraction,
-                random_state=rng.initial_seed() % 2**32,
-                stratify=self._strata(target),
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction:g} of {len(X)} rows cannot be held "
-                f"out: {error} Give more rows, another validation_fraction, or X_val and y_val."
-            ) from error
-        parts = [
-            (X[rows], target[rows], None if weight is None else weight[rows])
-            for rows in (kept, held)
-        ]
-        return parts[0], parts[1]
 
     def _request(
-        self, arrays: Arrays, held_out: Arrays | None, seed: int, start: State | None
+        self,
+        arrays: Arrays,
+        held_out: Arrays | None,
+        seed: int,
+        start: State | None,
+        network: Any = None,
     ) -> Request:
         X, target, _ = arrays
         full = self.solver == "lbfgs" or self.batch_size is None
         batch_size = len(X) if full else 200 if self.batch_size == "auto" else self.batch_size
         early = self.early_stopping
         return Request(
-            network=self._make_network(X.shape[1], target.shape[1]),
+            network=network or self._make_network(arrays, seed),
             loss=self._loss(target.shape[1]),
             rows=self._rows(arrays),
             seed=seed,
@@ -236,10 +192,17 @@ class BaseNet(BaseEstimator):
         )
 
     def _rows(self, arrays: Arrays) -> Rows:
-        dtype = torch.float32 if arrays[0].dtype == np.float32 else torch.float64
-        return Rows.from_arrays(*arrays, dtype, torch.device(self.device))
+        X, target, weight = arrays
+        X = np.require(X, requirements=["C", "W"])  # torch takes no other
+        return Rows.from_arrays(X, target, weight, _torch_dtype(X), torch.device(self.device))
 
-    def _make_network(self, n_inputs: int, n_outputs: int) -> Any:
+    def _make_network(self, arrays: Arrays, seed: int) -> Any:
+        X, target, _ = arrays
+        n_inputs, n_outputs = X.shape[1], target.shape[1]
+        if callable(self.network):
+            from .module_network import ModuleNetwork
+
+            return ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
         return MLP(
             n_inputs,
             n_outputs,
@@ -249,7 +212,7 @@ class BaseNet(BaseEstimator):
         )
 
     def _run(self, request: Request) -> Outcome:
-        vars(self).pop("_net", None)
+        self.__dict__.pop("_net", None)
         if self.callbacks or (self.verbose and request.solver != "lbfgs"):
             outcome = self._run_with_callbacks(request)
         else:
@@ -280,13 +243,10 @@ class BaseNet(BaseEstimator):
         self, outcome: Outcome, request: Request, arrays: Arrays, held_out: Arrays
     ) -> Outcome:
         """Use all rows after early stopping (section 7.8, algorithms 7.2 and 7.3)."""
-        together = (
-            np.concatenate([arrays[0], held_out[0]]),
-            np.concatenate([arrays[1], held_out[1]]),
-            _join_weights(arrays, held_out),
-        )
+        together = arrays.join(held_out)
         if self.retrain != "continue":
-            again = self._request(together, None, request.seed, request.start)
+            network = request.network if request.start else None
+            again = self._request(together, None, request.seed, request.start, network)
             if self.retrain == "passes":
                 again.max_epochs = outcome.best_epoch or 1
             else:
@@ -294,7 +254,7 @@ class BaseNet(BaseEstimator):
                 again.max_epochs = again.max_updates
             return self._run(again)
         target, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
-        again = self._request(together, held_out, request.seed, outcome.state)
+        again = self._request(together, held_out, request.seed, outcome.state, request.network)
         again.patience, again.validation_target = None, target
         final = self._run(again)
         if not final.reached:
@@ -308,8 +268,14 @@ class BaseNet(BaseEstimator):
             )
         return final
 
-    def _check_same_network(self, target: np.ndarray) -> None:
-        if self._make_network(self.n_features_in_, target.shape[1]) != self._network:
+    def _check_same_network(self, arrays: Arrays) -> None:
+        n_outputs = arrays[1].shape[1]
+        if callable(self.network):
+            same = getattr(self._network, "same_as", None)
+            go_on = same is not None and same(self.network, self.n_features_in_, n_outputs)
+        else:
+            go_on = self._make_network(arrays, 0) == self._network
+        if not go_on:
             raise ValueError(
                 "A warm start goes on with the fitted network, and the parameters or the number of "
                 "outputs now describe another one. Set warm_start=False, or clone the estimator."
@@ -325,7 +291,7 @@ class BaseNet(BaseEstimator):
         self.n_layers_ = len(request.network.layers) + 1
         self.t_ = final.state.n_updates
         for name in ("validation_loss_curve_", "validation_scores_", "best_epoch_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         if request.validation is not None:
             self.validation_loss_curve_ = outcome.validation_curve
             self.validation_scores_ = outcome.validation_scores
@@ -356,6 +322,8 @@ class BaseNet(BaseEstimator):
     def _parameters(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         if not self.__sklearn_is_fitted__():
             raise AttributeError("A network has weights once it is fitted. Call fit first.")
+        if not hasattr(self._network, "coefs"):
+            raise AttributeError("This network is a module of your own: see net_.module_.")
         return self._network.coefs(self._state.theta)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -369,15 +337,17 @@ class BaseNet(BaseEstimator):
         return hasattr(self, "_state")
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Outputs [n, outputs] before the link function, as float64 for float64 X."""
+        """Outputs [n, outputs] before the link function, in float64 if X or the network is."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        dtype = self._state.theta.dtype
+        theta = self._state.theta
+        if X.dtype == np.float64:
+            theta = theta.double()
         with one_thread():
             z = outputs(
                 self._network,
-                self._state.theta,
-                torch.as_tensor(X, dtype=dtype, device=self._state.theta.device),
+                theta,
+                torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta),
             )
         return z.numpy(force=True)
 
@@ -404,15 +374,6 @@ class BaseNet(BaseEstimator):
                 f"{len(self.coefs_) - 1} hidden layers: see coefs_ and intercepts_."
             )
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = False
-        return tags
 
-
-def _join_weights(arrays: Arrays, held_out: Arrays) -> np.ndarray | None:
-    weights = [
-        np.ones(len(X), dtype=X.dtype) if weight is None else weight
-        for X, _, weight in (arrays, held_out)
-    ]
-    return None if arrays[2] is None and held_out[2] is None else np.concatenate(weights)
+def _torch_dtype(X: np.ndarray) -> torch.dtype:
+    return torch.float32 if X.dtype == np.float32 else torch.float64

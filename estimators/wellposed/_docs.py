@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
+from textwrap import dedent
+
 PARAMETERS = """\
     hidden_layer_sizes : tuple of int, default=(100,)
         Units of each hidden layer; ``()`` is the linear model. For ``network="cnn"``, channels of
@@ -110,9 +113,12 @@ ATTRIBUTES = """\
 
 def document(cls: type) -> type:
     """Fill a class docstring's ``{parameters}`` and ``{attributes}``."""
-    assert cls.__doc__ is not None
     smoothing = LABEL_SMOOTHING if "Classifier" in cls.__name__ else ""
-    cls.__doc__ = cls.__doc__.replace(
-        "{parameters}", PARAMETERS.replace("{label_smoothing}", smoothing)
-    ).replace("{attributes}", ATTRIBUTES)
+    parameters = PARAMETERS.replace("{label_smoothing}", smoothing)
+    assert cls.__doc__ is not None
+    cls.__doc__ = (
+        cleandoc(cls.__doc__)
+        .replace("{parameters}", dedent(parameters))
+        .replace("{attributes}", dedent(ATTRIBUTES))
+    )
     return cls

@@ -63,6 +63,11 @@ def check_combination(estimator: Any) -> None:
                     f"{name}={on[name]:g} acts on hidden units, and hidden_layer_sizes=() has "
                     f"none. Set {name}=0 or add a hidden layer."
                 )
+    if callable(estimator.network) and estimator.init != "auto":
+        raise ValueError(
+            f"init={estimator.init!r} is for networks of this library; a module from "
+            "network=callable draws its own weights. Leave init='auto'."
+        )
     if estimator.averaging and estimator.early_stopping:
         raise ValueError(
             f"averaging={estimator.averaging:g} averages the last iterates, early_stopping=True "
@@ -78,10 +83,20 @@ def check_combination(estimator: Any) -> None:
             f"retrain={estimator.retrain!r} trains twice, and callbacks follow one training. "
             "Set retrain=None or callbacks=None."
         )
-    if estimator.device.startswith("cuda") and not torch.cuda.is_available():
+    _check_device(estimator.device)
+
+
+def _check_device(name: str) -> None:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
         raise ValueError(
-            f"device={estimator.device!r} was asked for and torch finds no CUDA device. "
-            "Set device='cpu', or install a CUDA build of torch."
+            f"device={name!r} is not a torch device. Give 'cpu', 'cuda' or 'cuda:0'."
+        ) from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={name!r} was asked for and torch finds no CUDA device. Set device='cpu', or "
+            "install a CUDA build of torch."
         )
 
 
@@ -118,7 +133,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
     if isinstance(hidden_layer_sizes, Integral):
         hidden_layer_sizes = (hidden_layer_sizes,)
     sizes = tuple(hidden_layer_sizes)
-    if any(not isinstance(size, Integral) or size < 1 for size in sizes):
+    if any(not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be positive integers, one a hidden layer (() for the linear "
             f"model), got {hidden_layer_sizes!r}."

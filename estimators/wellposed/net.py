@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
-from ._base import BaseNet
+from ._base import BaseNet, all_or_nothing, can_fit_partially
 from ._docs import document
+from ._labels import Labels
 from ._parameters import CONSTRAINTS
 
 
@@ -21,41 +21,44 @@ from ._parameters import CONSTRAINTS
 class NetClassifier(ClassifierMixin, BaseNet):
     """Classify with a regularized network.
 
-        Two classes have one output unit (logistic loss), K >= 3 have K (softmax), and several binary
-        labels one each. The data term is the mean cross-entropy, so that regularization strengths do
-        not depend on the number of samples: ``l2=a`` on a linear network is
-        ``LogisticRegression(C=1/(n*a))``.
+    Two classes have one output unit (logistic loss), K >= 3 have K (softmax), and several binary
+    labels one each. The data term is the mean cross-entropy, so that regularization strengths do
+    not depend on the number of samples: ``l2=a`` on a linear network is
+    ``LogisticRegression(C=1/(n*a))``.
 
-        Parameters
-        ----------
+    Parameters
+    ----------
     {parameters}
-        class_weight : dict, "balanced" or None, default=None
-            Weights of the classes, as in scikit-learn.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in scikit-learn.
 
-        Attributes
-        ----------
-        classes_ : ndarray of shape (n_classes,)
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
     {attributes}
 
-        See Also
-        --------
-        NetRegressor : The same for numbers.
+    See Also
+    --------
+    NetRegressor : The same for numbers.
 
-        References
-        ----------
-        Goodfellow, Bengio and Courville, *Deep Learning*, MIT Press 2016, chapter 7.
+    References
+    ----------
+    Goodfellow, Bengio and Courville, *Deep Learning*, MIT Press 2016, chapter 7.
 
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from wellposed import NetClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> net = NetClassifier((16,), l2=1e-3, dropout=0.1, random_state=0).fit(X, y)
-        >>> net.predict(X[:3])
-        array([0, 0, 0])
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from wellposed import NetClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = NetClassifier((16,), l2=1e-3, dropout=0.1, random_state=0).fit(X, y)
+    >>> net.predict(X[:3])
+    array([0, 0, 0])
     """
 
-    _parameter_constraints = {**CONSTRAINTS, "class_weight": [dict, StrOptions({"balanced"}), None]}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
     _y_numeric = False
 
     def __init__(
@@ -129,89 +132,57 @@ class NetClassifier(ClassifierMixin, BaseNet):
         self.verbose = verbose
         self.random_state = random_state
 
+    @available_if(can_fit_partially)
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Make one pass over the rows, going on from where the network is.
+
+        Not there under ``solver="lbfgs"``, `early_stopping`, `averaging`, `callbacks` and
+        ``class_weight="balanced"``, which need all rows or a whole training.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         classes : array-like of shape (n_classes,), optional
-            All classes; needed in the first call.
+            All classes; needed in the first call, unless y has a column for each label.
         sample_weight : array-like of shape (n_samples,), optional
 
         Returns
         -------
         self
         """
-        first = not self.__sklearn_is_fitted__()
-        if first:
-            if classes is None:
+        named = None if classes is None else unique_labels(classes)
+        if not self.__sklearn_is_fitted__():
+            if named is None and type_of_target(y) != "multilabel-indicator":
                 raise ValueError(
                     "The first call of partial_fit needs classes=, all labels there will ever be."
                 )
-            self._classes_to_come = unique_labels(classes)
-        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
+            self._named_classes = named
+        elif named is not None and not np.array_equal(named, self.classes_):
             raise ValueError(
-                f"classes={list(classes)!r} are not those of the first call, "
+                f"classes={named.tolist()!r} are not those of the first call, "
                 f"{self.classes_.tolist()!r}. Leave classes out, or fit a new estimator."
             )
-        try:
-            return self._partial_fit(X, y, sample_weight, first)
-        finally:
-            vars(self).pop("_classes_to_come", None)
+        return self._partial_fit(X, y, sample_weight)
 
-    def _encode(self, y: np.ndarray, dtype: np.dtype, reset: bool) -> np.ndarray:
-        check_classification_targets(y)
-        if type_of_target(y) == "multilabel-indicator":
-            if reset:
-                self.classes_ = np.arange(y.shape[1])
-                self._multilabel = True
-            return np.asarray(y, dtype=dtype)
-        y = column_or_1d(y, warn=True)
+    def _encode(self, y: np.ndarray, dtype: Any, reset: bool) -> np.ndarray:
         if reset:
-            self._multilabel = False
-            self.classes_ = getattr(self, "_classes_to_come", None)
-            if self.classes_ is None:
-                self.classes_ = np.unique(y)
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y holds labels {unknown.tolist()!r} that are not among the classes "
-                f"{self.classes_.tolist()!r}. Name all classes in the first fit."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y holds one class, {self.classes_[0]!r}; a classifier needs at least 2 classes. "
-                "Give rows of another class, too."
-            )
-        index = np.searchsorted(self.classes_, y)
-        if len(self.classes_) == 2:
-            return index[:, None].astype(dtype)
-        return np.eye(len(self.classes_), dtype=dtype)[index]
+            self._labels = Labels.learn(y, self.__dict__.pop("_named_classes", None))
+            self.classes_ = self._labels.classes
+        return self._labels.encode(y, dtype)
 
-    def _weigh(self, X: np.ndarray, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
-        weight = super()._weigh(X, y, sample_weight)
+    def _weigh(self, y: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:
             return weight
-        if self._multilabel:
-            raise ValueError(
-                "class_weight needs one label a row, and y has several. Set class_weight=None and "
-                "give sample_weight."
-            )
-        y = column_or_1d(y)
-        of_class = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=y, sample_weight=weight
-        )
-        by_row = of_class[np.searchsorted(self.classes_, y)].astype(X.dtype)
-        return by_row if weight is None else weight * by_row
+        return self._labels.weigh(y, self.class_weight, weight)
 
     def _loss(self, n_outputs: int) -> str:
-        softmax = not self._multilabel and n_outputs > 1
+        softmax = not self._labels.several and n_outputs > 1
         return "cross_entropy" if softmax else "logistic"
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        if self._multilabel:
+        if self._labels.several:
             return None
         return target[:, 0] if target.shape[1] == 1 else target.argmax(1)
 
@@ -226,7 +197,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row, (n,), or labels (n, n_outputs)."""
         z = self._outputs(X)
-        if self._multilabel:
+        if self._labels.several:
             return (z > 0).astype(int)
         index = z.argmax(1) if z.shape[1] > 1 else (z[:, 0] > 0).astype(int)
         return self.classes_[index]
@@ -234,7 +205,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities of the classes, (n, n_classes)."""
         z = self._outputs(X)
-        if self._multilabel:
+        if self._labels.several:
             return expit(z)
         if z.shape[1] == 1:
             return np.hstack([expit(-z), expit(z)])
@@ -243,7 +214,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithms of the probabilities, (n, n_classes)."""
         z = self._outputs(X)
-        if self._multilabel:
+        if self._labels.several:
             return log_expit(z)
         if z.shape[1] == 1:
             return np.hstack([log_expit(-z), log_expit(z)])
@@ -259,34 +230,34 @@ class NetClassifier(ClassifierMixin, BaseNet):
 class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     """Predict numbers with a regularized network.
 
-        The data term is half the mean squared error, summed over outputs, so that regularization
-        strengths do not depend on the number of samples: on a linear network ``l2=a`` is
-        ``Ridge(alpha=n*a)`` and ``l1=a`` is ``Lasso(a)``.
+    The data term is half the mean squared error, summed over outputs, so that regularization
+    strengths do not depend on the number of samples: on a linear network ``l2=a`` is
+    ``Ridge(alpha=n*a)`` and ``l1=a`` is ``Lasso(a)``.
 
-        Parameters
-        ----------
+    Parameters
+    ----------
     {parameters}
 
-        Attributes
-        ----------
+    Attributes
+    ----------
     {attributes}
 
-        See Also
-        --------
-        NetClassifier : The same for classes.
+    See Also
+    --------
+    NetClassifier : The same for classes.
 
-        References
-        ----------
-        Goodfellow, Bengio and Courville, *Deep Learning*, MIT Press 2016, chapter 7.
+    References
+    ----------
+    Goodfellow, Bengio and Courville, *Deep Learning*, MIT Press 2016, chapter 7.
 
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from wellposed import NetRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> lasso = NetRegressor((), solver="lbfgs", l1=1.0).fit(X, y)
-        >>> int((lasso.coef_ != 0).sum())
-        2
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from wellposed import NetRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> lasso = NetRegressor((), solver="lbfgs", l1=1.0).fit(X, y)
+    >>> int((lasso.coef_ != 0).sum())
+    2
     """
 
     _y_numeric = True
@@ -358,8 +329,13 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
         self.verbose = verbose
         self.random_state = random_state
 
+    @available_if(can_fit_partially)
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one pass over the rows, going on from where the network is.
+
+        Not there under ``solver="lbfgs"``, `early_stopping`, `averaging` and `callbacks`, which
+        need all rows or a whole training.
 
         Parameters
         ----------
@@ -371,12 +347,21 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
         -------
         self
         """
-        return self._partial_fit(X, y, sample_weight, not self.__sklearn_is_fitted__())
+        return self._partial_fit(X, y, sample_weight)
 
-    def _encode(self, y: np.ndarray, dtype: np.dtype, reset: bool) -> np.ndarray:
+    def _encode(self, y: np.ndarray, dtype: Any, reset: bool) -> np.ndarray:
         if reset:
             self._one_target = y.ndim == 1
-        return np.asarray(y, dtype=dtype).reshape(len(y), -1)
+        with np.errstate(over="ignore"):
+            target = np.asarray(y, dtype=dtype).reshape(len(y), -1)
+        if not np.isfinite(target).all():
+            raise ValueError(
+                f"y holds values too large for {np.dtype(dtype)}. Scale y, or set dtype='float64'."
+            )
+        return target
+
+    def _weigh(self, y: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+        return weight
 
     def _loss(self, n_outputs: int) -> str:
         return "squared_error"

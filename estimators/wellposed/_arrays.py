@@ -1,0 +1,109 @@
+"""From what a user hands over to the arrays a network is trained on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from .training.streams import generator
+
+
+class Arrays(NamedTuple):
+    """Rows to train on: X (n, inputs), encoded target (n, outputs), weight (n,) or None."""
+
+    X: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> Arrays:
+        """Return some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Arrays(self.X[rows], self.target[rows], weight)
+
+    def join(self, other: Arrays) -> Arrays:
+        """Return the rows of both; where only one has weights, the other's rows weigh 1."""
+        weight = None
+        if self.weight is not None or other.weight is not None:
+            parts = (self, other)
+            weight = np.concatenate(
+                [np.ones(len(p.X)) if p.weight is None else p.weight for p in parts]
+            )
+        X, target = (np.concatenate(pair) for pair in zip(self[:2], other[:2]))
+        return Arrays(X, target, weight)
+
+
+def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, reset: bool) -> Arrays:
+    """Check X, y and weights, encode y, and leave out the rows of weight zero.
+
+    Parameters
+    ----------
+    estimator : NetClassifier or NetRegressor
+        Encodes y, weighs classes, and learns features and classes if `reset`.
+    dtype : dtype or list of dtype
+        What X may be; anything else becomes the first of them.
+    """
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        dtype=dtype,
+        multi_output=True,
+        y_numeric=estimator._y_numeric,
+    )
+    target = estimator._encode(y, X.dtype, reset)
+    weight = None
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    weight = estimator._weigh(y, weight)
+    arrays = Arrays(X, target, weight)
+    if weight is None or (weight > 0).all():
+        return arrays
+    if not weight.any():
+        raise ValueError(
+            "Every row has weight zero, so there is nothing to learn from. Give at least one row a "
+            "positive sample_weight, and its class a positive class_weight."
+        )
+    return arrays.take(weight > 0)
+
+
+def validate_held_out(estimator: Any, X_val: Any, y_val: Any, like: Arrays) -> Arrays | None:
+    """Check validation rows, which must look like the training rows `like`."""
+    if X_val is None and y_val is None:
+        return None
+    if X_val is None or y_val is None:
+        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+        raise ValueError(f"{given} was given without {missing}. Give both, or neither.")
+    try:
+        arrays = validate(estimator, X_val, y_val, None, like.X.dtype, reset=False)
+    except ValueError as error:
+        raise ValueError(f"X_val and y_val must look like X and y, and do not: {error}") from error
+    if arrays.target.shape[1] != like.target.shape[1]:
+        raise ValueError(
+            f"y has {like.target.shape[1]} columns and y_val has {arrays.target.shape[1]}. Give "
+            "y_val the columns of y."
+        )
+    return arrays
+
+
+def hold_out(
+    arrays: Arrays, fraction: float, strata: np.ndarray | None, seed: int
+) -> tuple[Arrays, Arrays]:
+    """Split off a share of the rows for early stopping, with equal shares of each class."""
+    rng = generator(seed, "validation split")
+    try:
+        kept, held = train_test_split(
+            np.arange(len(arrays.X)),
+            test_size=fraction,
+            random_state=rng.initial_seed() % 2**32,
+            stratify=strata,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"validation_fraction={fraction:g} of {len(arrays.X)} rows cannot be held out: {error} "
+            "Give more rows, another validation_fraction, or X_val and y_val."
+        ) from error
+    return arrays.take(kept), arrays.take(held)

@@ -1,0 +1,91 @@
+"""Class labels: which there are, the targets they stand for and the weights they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a classifier learned about y.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted. The columns' numbers if there are several labels a row.
+    several : bool
+        Whether y has a column of 0 and 1 for each label.
+    """
+
+    classes: np.ndarray
+    several: bool
+
+    @classmethod
+    def learn(cls, y: Any, named: np.ndarray | None = None) -> Labels:
+        """Read the labels in y, or those named beforehand."""
+        check_classification_targets(y)
+        if y.ndim == 2 and y.shape[1] > 1:
+            return cls(np.arange(y.shape[1]), True)
+        classes = np.unique(column_or_1d(y, warn=True)) if named is None else named
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class, {classes.tolist()[0]!r}; a classifier needs at least 2 "
+                "classes. Give rows of another class, too."
+            )
+        return cls(classes, False)
+
+    def encode(self, y: Any, dtype: Any) -> np.ndarray:
+        """Turn labels into targets (n, outputs) for each output unit, 0 or 1."""
+        check_classification_targets(y)
+        several = y.ndim == 2 and y.shape[1] > 1
+        if several != self.several:
+            was, now = ("one label", "several") if several else ("several labels", "one")
+            raise ValueError(f"The model was fitted to {was} a row, and y now holds {now}.")
+        if several:
+            y = y.toarray() if issparse(y) else y
+            if not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"y of shape {y.shape} holds several labels a row, and they are not all 0 or "
+                    "1. Give one label a row, or a column of 0 and 1 for each label."
+                )
+            return y.astype(dtype)
+        index = self._index(y)
+        if len(self.classes) == 2:
+            return index[:, None].astype(dtype)
+        return np.eye(len(self.classes), dtype=dtype)[index]
+
+    def _index(self, y: Any) -> np.ndarray:
+        y = y.ravel()
+        unknown = np.setdiff1d(y, self.classes)
+        if len(unknown):
+            raise ValueError(
+                f"y holds labels {unknown.tolist()!r} that are not among the classes "
+                f"{self.classes.tolist()!r}. Leave these rows out, or fit anew with all classes."
+            )
+        return np.searchsorted(self.classes, y)
+
+    def weigh(self, y: Any, class_weight: Any, weight: np.ndarray | None) -> np.ndarray:
+        """Multiply the rows' weights by their classes'."""
+        if self.several:
+            raise ValueError(
+                "class_weight needs one label a row, and y has several. Set class_weight=None and "
+                "give sample_weight."
+            )
+        index, n_classes = self._index(y), len(self.classes)
+        if isinstance(class_weight, str):  # "balanced"
+            mass = np.bincount(index, weight, n_classes)
+            of_class = mass.sum() / (n_classes * np.where(mass > 0, mass, np.inf))
+        else:
+            of_class = compute_class_weight(class_weight, classes=self.classes, y=y.ravel())
+        if not np.all(of_class >= 0):
+            raise ValueError(
+                f"class_weight={class_weight!r} holds a weight that is not a number >= 0."
+            )
+        return of_class[index] if weight is None else weight * of_class[index]
