@@ -1,0 +1,352 @@
+"""What the study states, and how each statement is tested on the finished tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...claims import (
+    Claim,
+    Estimate,
+    at_least,
+    at_most,
+    choose_then_test,
+    exact,
+    resampled,
+    within,
+)
+from .data import REGULARIZERS
+from .tables import Axis, decompositions
+
+if TYPE_CHECKING:
+    from ...results import Results
+
+#: How a regularizer is called in a sentence, when it gets stronger.
+STRONGER = {
+    "l2": "More L2",
+    "l1": "More L1",
+    "dropout": "More dropout",
+    "input_noise": "More input noise",
+    "epochs": "Stopping earlier",
+    "width": "Fewer hidden units",
+}
+SMALL = 0.01
+
+
+def slope(values: np.ndarray) -> np.ndarray:
+    """Least-squares slope (n,) of the columns of `values` (n_settings, n) per step of strength.
+
+    Examples
+    --------
+    >>> slope(np.array([[0.0, 5.0], [1.0, 4.0], [2.0, 3.0]]))
+    array([ 1., -1.])
+    """
+    steps = np.arange(len(values)) - (len(values) - 1) / 2
+    return steps @ values / (steps @ steps)
+
+
+def adds_up(results: Results) -> Estimate:
+    """Largest difference at any test point between the terms' sum and the plain mean loss."""
+    worst = 0.0
+    for row, result in decompositions(results):
+        data, P = results.data(row["data"]), result.predictions
+        if result.loss == "squared":
+            target = data.f_test if "f_test" in data else data.y_test
+            loss = np.mean((P - target) ** 2, axis=0) + data.get("noise", 0.0)
+        elif result.loss == "zero_one":
+            loss = np.mean(data.y_test != P, axis=0)
+        else:
+            loss = -np.mean(np.log(P[:, np.arange(len(data.y_test)), data.y_test]), axis=0)
+        total = sum(result.per_point[name] for name in result.terms)
+        worst = max(worst, float(np.abs(total - loss).max()))
+    return exact(worst)
+
+
+def fresh_error(results: Results) -> Estimate:
+    """Mean squared error on fresh noisy targets over the components' sum, less one."""
+    axes = [_axis(results, name) for name in REGULARIZERS]
+    settings = sorted({setting for axis in axes for setting in axis.settings})
+    where = {"sampling": "independent"}
+    fresh = results.matrix("fresh_error", ["regularizer", "strength"], **where)
+    summed = results.matrix("error", ["regularizer", "strength"], table="pseudo_values", **where)
+    fresh, summed = (m.loc[settings].to_numpy().mean(axis=0) for m in (fresh, summed))
+    return resampled(lambda i: float(fresh[i].mean() / summed[i].mean() - 1), len(fresh))
+
+
+def moves(results: Results, regularizer: str) -> Estimate:
+    """The smaller of the bias's rise and the variance's fall, per step of strength."""
+    axis = _axis(results, regularizer)
+    rise, fall = slope(axis.matrix("bias")), -slope(axis.matrix("variance"))
+    return resampled(lambda i: float(min(rise[i].mean(), fall[i].mean())), len(rise))
+
+
+def trade_pays(results: Results, regularizer: str) -> Estimate:
+    """Variance saved less bias paid, a share of the error without regularization.
+
+    The two differences add up to that of the errors, in every repetition.
+    """
+    axis = _axis(results, regularizer)
+    chosen, errors = choose_then_test(axis.matrix("error"))
+    return _share_saved(errors[axis.off], errors[chosen])
+
+
+def too_much_hurts(results: Results) -> Estimate:
+    """Least loss, over the regularizers, by going from the chosen strength to the strongest."""
+    worse, off = [], []
+    for name in REGULARIZERS:
+        axis = _axis(results, name)
+        chosen, errors = choose_then_test(axis.matrix("error"))
+        worse.append(errors[-1] - errors[chosen])
+        off.append(errors[axis.off])
+    difference, scale = np.array(worse), np.array(off)
+    return resampled(
+        lambda i: float((difference[:, i].mean(axis=1) / scale[:, i].mean(axis=1)).min()),
+        difference.shape[1],
+    )
+
+
+def variance_peaks(results: Results) -> Estimate:
+    """Variance at the width where the first half of the repetitions sees most of it, less that at
+    the narrower and at the wider end, whichever is larger."""
+    axis = _axis(results, "width")
+    n = axis.matrix("error").shape[1]
+    first = _variances(results, axis, slice(None, n // 2)).mean(axis=1)
+    second = _variances(results, axis, slice(n // 2, None))
+    peak = 1 + int(first[1:-1].argmax())
+    rises = second[peak] - second[[0, -1]]
+    return resampled(lambda i: float(rises[:, i].mean(axis=1).min()), second.shape[1])
+
+
+def _variances(results: Results, axis: Axis, part: slice) -> np.ndarray:
+    """Pseudo-values of the variance (n_settings, n) from some of the repetitions only."""
+    found = {
+        (row["regularizer"], row["strength"]): result.pseudo_values["variance"]
+        for row, result in decompositions(results, part)
+        if row["sampling"] == axis.where["sampling"]
+    }
+    return np.array([found[setting] for setting in axis.settings])
+
+
+def ridge_distance(results: Results) -> Estimate:
+    """Largest relative distance of the linear network's weights from Ridge's closed form."""
+    return exact(results.table()["ridge_distance"].max())
+
+
+def ridge_components(results: Results) -> Estimate:
+    """Largest deviation, in standard errors, of bias and variance from Ridge's closed form."""
+    data = results.data()
+    worst = 0.0
+    for row, result in decompositions(results):
+        known = ridge_closed_form(data, row["strength"])
+        for name, value in known.items():
+            values = result.pseudo_values[name]
+            error = values.std(ddof=1) / len(values) ** 0.5
+            worst = max(worst, abs(values.mean() - value) / error)
+    return exact(worst)
+
+
+def ridge_closed_form(data: Any, alpha: float) -> dict[str, float]:
+    """Ridge's bias and variance on a fixed design, means over the test points.
+
+    The prediction at x is ``x' (X'X + n alpha I)^-1 X' y``, linear in y.
+
+    Examples
+    --------
+    >>> from sklearn.utils import Bunch
+    >>> one = Bunch(X=np.eye(1), f=np.ones(1), X_test=np.eye(1), f_test=np.ones(1), noise=1.0)
+    >>> ridge_closed_form(one, 1.0)
+    {'bias2': 0.25, 'variance': 0.25}
+    """
+    n, p = data.X.shape
+    weights = data.X_test @ np.linalg.solve(data.X.T @ data.X + n * alpha * np.eye(p), data.X.T)
+    bias2 = float(np.mean((weights @ data.f - data.f_test) ** 2))
+    return {"bias2": bias2, "variance": float(data.noise * np.mean((weights**2).sum(axis=1)))}
+
+
+def best_pays(results: Results, loss: str) -> Estimate:
+    """What the regularizer and strength that the first half chose save on the second half."""
+    axes = _axes(results, loss)
+    errors = np.vstack([axis.matrix("error") for axis in axes])
+    chosen, tested = choose_then_test(errors)
+    return _share_saved(tested[axes[0].off], tested[chosen])
+
+
+def all_move(results: Results, loss: str, component: str, sign: int) -> Estimate:
+    """Least slope of a component, over all regularizers, per step of strength."""
+    table = "replicates" if loss == "zero_one" else "pseudo_values"
+    axes = _axes(results, loss)
+    slopes = sign * np.array([slope(axis.matrix(component, table)) for axis in axes])
+    if loss != "zero_one":
+        return resampled(lambda i: float(slopes[:, i].mean(axis=1).min()), slopes.shape[1])
+    name = {"bias": "bias_plus_noise", "variance": "net_variance"}[component]
+    estimates = [axis.estimates(name)["estimate"].to_numpy()[:, np.newaxis] for axis in axes]
+    value = min(float(sign * slope(e)[0]) for e in estimates)
+    drawn = slopes.min(axis=0)
+
+    def interval(level: float) -> tuple[float, float]:
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    n = axes[0].matrix("error").shape[1]
+    return Estimate(value, interval, n, "percentile bootstrap")
+
+
+def _share_saved(off: np.ndarray, chosen: np.ndarray) -> Estimate:
+    if np.array_equal(off, chosen):
+        return exact(0.0)
+    difference = off - chosen
+    return resampled(lambda i: float(difference[i].mean() / off[i].mean()), len(off))
+
+
+def _axis(results: Results, regularizer: str) -> Axis:
+    return Axis(results, results.data_names[0], "squared", regularizer, "independent")
+
+
+def _axes(results: Results, loss: str) -> list[Axis]:
+    name = results.data_names[0]
+    return [Axis(results, name, loss, regularizer, "subsample") for regularizer in REGULARIZERS]
+
+
+def _real(data: str, loss: str, title: str) -> list[Claim]:
+    """The three statements on a real data set and one loss."""
+    tests: list[tuple[str, str, str, Any, Callable[[Results], Estimate]]] = [
+        (
+            "trade-pays",
+            f"On {title} the trade of bias for variance is profitable.",
+            "error saved, as a share, by the regularizer and strength that the other half of the "
+            "repetitions chose",
+            at_least(SMALL),
+            partial(best_pays, loss=loss),
+        ),
+        (
+            "variance-falls",
+            f"On {title} every regularizer lowers variance as it gets stronger.",
+            "least fall per step of strength, over the six",
+            at_least(0),
+            partial(all_move, loss=loss, component="variance", sign=-1),
+        ),
+        (
+            "bias-rises",
+            f"On {title} every regularizer raises bias as it gets stronger.",
+            "least rise of bias + noise per step of strength, over the six",
+            at_least(0),
+            partial(all_move, loss=loss, component="bias", sign=1),
+        ),
+    ]
+    source = {
+        "squared": "5.4.4; Geman 1992",
+        "log": "5.4.4; Heskes 1998",
+        "zero_one": "5.4.4; Domingos 2000",
+    }[loss]
+    return [
+        Claim(
+            name=f"{name}-{data}-{loss.replace('_', '-')}",
+            statement=statement,
+            measured=measured,
+            threshold=threshold,
+            oracle="the same network without regularization, on the same training sets",
+            source=source,
+            test=test,
+            data=data,
+        )
+        for name, statement, measured, threshold, test in tests
+    ]
+
+
+CLAIMS = [
+    Claim(
+        name="adds-up",
+        statement="Bias, variance and noise add up to the mean loss, under all three losses.",
+        measured="largest difference from the mean loss of the stored predictions",
+        threshold=at_most(1e-10),
+        oracle="the losses' definitions",
+        source="5.4.4; Domingos 2000; Heskes 1998",
+        test=adds_up,
+    ),
+    Claim(
+        name="fresh-error",
+        statement="Their sum is the error on fresh test targets.",
+        measured="error on fresh targets over the sum, less one",
+        threshold=within(-0.05, 0.05),
+        oracle="targets drawn anew from the truth, with their noise",
+        source="5.4.4",
+        test=fresh_error,
+        data="synthetic",
+    ),
+    Claim(
+        name="ridge-fit",
+        statement="A linear network with L2 is Ridge regression.",
+        measured="largest relative distance between the weights",
+        threshold=at_most(1e-6),
+        oracle="normal equations, by numpy",
+        source="7.1.1, eq. 7.17",
+        test=ridge_distance,
+        data="fixed-design",
+    ),
+    Claim(
+        name="ridge-components",
+        statement="Its measured bias² and variance are those of Ridge's closed form.",
+        measured="largest deviation over all strengths, in standard errors",
+        threshold=at_most(4),
+        oracle="the hat matrix of Ridge on a fixed design",
+        source="7.1.1; Hoerl and Kennard 1970",
+        test=ridge_components,
+        data="fixed-design",
+    ),
+    *(
+        Claim(
+            name=f"moves-{name.replace('_', '-')}",
+            statement=f"{words} raises bias² and lowers variance.",
+            measured="the smaller of rise and fall, per step of strength",
+            threshold=at_least(0),
+            oracle="the true function, independent training sets",
+            source="5.4.4; 7",
+            test=partial(moves, regularizer=name),
+            data="synthetic",
+        )
+        for name, words in STRONGER.items()
+    ),
+    *(
+        Claim(
+            name=f"trade-pays-{name.replace('_', '-')}",
+            statement=f"{words} makes a profitable trade.",
+            measured="(variance saved - bias² paid) / error without it, at the strength that the "
+            "other half of the repetitions chose",
+            threshold=at_least(SMALL),
+            oracle="the true function, independent training sets",
+            source="7, introduction; 5.4.4",
+            test=partial(trade_pays, regularizer=name),
+            data="synthetic",
+        )
+        for name, words in STRONGER.items()
+    ),
+    Claim(
+        name="best-inside",
+        statement="The best strength lies inside the range: of each regularizer there is a too "
+        "much.",
+        measured="error of the strongest less that of the chosen strength, as a share; least of "
+        "the six",
+        threshold=at_least(SMALL),
+        oracle="the true function, independent training sets",
+        source="5.4.4",
+        test=too_much_hurts,
+        data="synthetic",
+    ),
+    Claim(
+        name="variance-peaks-in-width",
+        statement="Variance is highest at a width inside the range.",
+        measured="variance at the width that the other half of the repetitions chose, less that "
+        "at the ends; the smaller",
+        threshold=at_least(0),
+        oracle="the true function, independent training sets",
+        source="Yang 2020; Belkin 2019",
+        test=variance_peaks,
+        data="synthetic",
+    ),
+    *_real("diabetes", "squared", "diabetes"),
+    *_real("digits", "log", "digits, log loss,"),
+    *_real("digits", "zero_one", "digits, 0-1 loss,"),
+]

@@ -1,0 +1,190 @@
+"""The data of the study, its training sets and the network that is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...datasets import scikit_learn
+from ...study import Cell, Data, Profile
+
+#: Inputs, training rows and standard deviation of the noise of the synthetic truth.
+N_INPUTS = 8
+N_TRAIN = 60
+NOISE = 0.5
+
+#: Rows of the training sets that are drawn from a real set, if it has four times as many.
+N_TRAIN_REAL = {"regression": 60, "classification": 100}
+N_TEST = 250
+
+#: The network without any regularizer: the weakest end of every axis.
+WIDTH = 64
+EPOCHS = {"regression": 160, "classification": 60}
+
+#: Each regularizer's strengths from weak to strong; "epochs" and "width" are strong when small.
+REGULARIZERS = ("l2", "l1", "dropout", "input_noise", "epochs", "width")
+
+#: Training sets that one cell of the fixed design draws, as the outputs of one network.
+N_DRAWS = 25
+
+
+def truth(X: np.ndarray) -> np.ndarray:
+    """The true function (n,) of inputs (n, 8) in [-1, 1]: four of them matter.
+
+    Examples
+    --------
+    >>> truth(np.zeros((2, 8)))
+    array([0., 0.])
+    """
+    return np.sin(np.pi * X[:, 0]) + 2 * X[:, 1] * X[:, 2] + X[:, 3] / 2
+
+
+def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (n, 8) and noisy targets (n,) of an independent training set."""
+    X = rng.uniform(-1, 1, (n, N_INPUTS))
+    return X, truth(X) + NOISE * rng.normal(size=n)
+
+
+def _synthetic(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
+    X_test = rng.uniform(-1, 1, (N_TEST, N_INPUTS))
+    X_one, y_one = draw(rng, N_TRAIN)
+    line = np.zeros((61, N_INPUTS))
+    line[:, 0] = np.linspace(-1, 1, len(line))
+    return {
+        "task": "regression",
+        "X_test": X_test,
+        "f_test": truth(X_test),
+        "noise": NOISE**2,
+        "X_one": X_one,
+        "y_one": y_one,
+        "X_line": line,
+        "f_line": truth(line),
+    }
+
+
+def _fixed_design(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
+    """Inputs that stay while targets are drawn again; their covariance has a spread spectrum."""
+    n, p = 40, 20
+    mixing = np.linalg.qr(rng.normal(size=(p, p)))[0] * np.logspace(0.3, -0.7, p)
+    X, X_test = rng.normal(size=(n, p)) @ mixing.T, rng.normal(size=(N_TEST, p)) @ mixing.T
+    w = rng.normal(size=p)
+    return {"X": X, "f": X @ w, "X_test": X_test, "f_test": X_test @ w, "noise": 1.0}
+
+
+DATA = {
+    "synthetic": Data(
+        _synthetic,
+        task="regression",
+        synthetic=True,
+        source="sin(pi x1) + 2 x2 x3 + x4/2 and noise of variance 0.25",
+    ),
+    "fixed-design": Data(
+        _fixed_design,
+        task="regression",
+        synthetic=True,
+        source="a linear truth on 40 fixed rows of 20 inputs, noise of variance 1",
+    ),
+    "diabetes": scikit_learn("diabetes"),
+    "digits": scikit_learn("digits"),
+}
+
+
+def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
+    """Test rows, the pool that training sets are drawn from, and one set to bootstrap.
+
+    Inputs are standardised by the pool's means and deviations, and so is a numerical target: an
+    error of 1 is that of predicting the mean.
+    """
+    X, y = np.asarray(data.X, dtype=float), np.asarray(data.y)
+    task = "regression" if y.dtype.kind == "f" else "classification"
+    order = rng.permutation(len(y))
+    n_test = min(N_TEST, len(y) // 3)
+    test, pool = order[:n_test], order[n_test:]
+    X = (X - X[pool].mean(axis=0)) / _positive(X[pool].std(axis=0))
+    if task == "regression":
+        y = (y - y[pool].mean()) / _positive(y[pool].std())
+    prepared = {
+        "task": task,
+        "X_pool": X[pool],
+        "y_pool": y[pool],
+        "X_test": X[test],
+        "y_test": y[test],
+        "n_train": min(N_TRAIN_REAL[task], len(pool) // 4),
+    }
+    one = subsample(rng, prepared["y_pool"], prepared["n_train"], task)
+    return prepared | {"X_one": X[pool][one], "y_one": y[pool][one]}
+
+
+def _positive(deviation: np.ndarray) -> np.ndarray:
+    return np.where(deviation > 0, deviation, 1.0)
+
+
+def subsample(rng: np.random.Generator, y: np.ndarray, n: int, task: str) -> np.ndarray:
+    """Positions of `n` different rows; for classes, as many of each as its share, at least one.
+
+    Examples
+    --------
+    >>> rows = subsample(np.random.default_rng(0), np.repeat([0, 1], [30, 10]), 8, "classification")
+    >>> np.sort(np.repeat([0, 1], [30, 10])[rows])
+    array([0, 0, 0, 0, 0, 0, 1, 1])
+    """
+    if task == "regression":
+        return rng.choice(len(y), n, replace=False)
+    rows = rng.permutation(len(y))
+    classes = np.unique(y)
+    first = np.array([rows[y[rows] == c][0] for c in classes])
+    others = rows[~np.isin(rows, first)]
+    # Taking every class at its rate: row i of a class of m rows is due at (i + 1) / m.
+    due = np.empty(len(others))
+    for c in classes:
+        mine = y[others] == c
+        due[mine] = (np.arange(mine.sum()) + 2.0) / (mine.sum() + 1)
+    return np.concatenate([first, others[np.argsort(due, kind="stable")]])[: max(n, len(classes))]
+
+
+def training_set(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
+    """The training rows of a cell; all settings of a repetition see the same ones."""
+    data, rng = cell.data, cell.rng("training set")
+    if cell.params["sampling"] == "independent":
+        return draw(rng, N_TRAIN)
+    if cell.params["sampling"] == "subsample":
+        rows = subsample(rng, data.y_pool, data.n_train, data.task)
+        return data.X_pool[rows], data.y_pool[rows]
+    rows = _bootstrap(rng, data.y_one)
+    return data.X_one[rows], data.y_one[rows]
+
+
+def _bootstrap(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
+    """Rows drawn with replacement; classes that are missing would be predicted never."""
+    rows = rng.integers(len(y), size=len(y))
+    if y.dtype.kind == "f":
+        return rows
+    while len(np.unique(y[rows])) < len(np.unique(y)):
+        rows = rng.integers(len(y), size=len(y))
+    return rows
+
+
+def network(task: str, regularizer: str, strength: float, random_state: int) -> Any:
+    """The estimator of a setting: the network without regularizers, but for one.
+
+    Small full batches, Adam, single precision.
+    """
+    from wellposed import NetClassifier, NetRegressor
+
+    settings: dict[str, Any] = {"max_epochs": EPOCHS[task], "hidden_layer_sizes": (WIDTH,)}
+    if regularizer == "epochs":
+        settings["max_epochs"] = int(strength)
+    elif regularizer == "width":
+        settings["hidden_layer_sizes"] = (int(strength),)
+    elif regularizer != "none":
+        settings[regularizer] = strength
+    kind = NetRegressor if task == "regression" else NetClassifier
+    return kind(
+        batch_size=None,
+        learning_rate=0.02,
+        dtype="float32",
+        random_state=random_state,
+        **settings,
+    )

@@ -1,0 +1,239 @@
+"""Derived tables: the components of every setting, and how to lay them out along an axis.
+
+Predictions are decomposed by `wellposed.bias_variance`. Its pseudo-values are one number a
+training set, so that differences between settings are paired.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...claims import choose_then_test, mean_difference
+from .data import EPOCHS, REGULARIZERS, WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...results import Results
+
+SETTING = ["data", "regularizer", "strength", "sampling"]
+
+#: Probabilities below it count as this much, so that no log loss is infinite.
+CLIP = 1e-12
+
+#: Columns of a real data set's terms, and those of a known truth, under common names.
+COMMON = {
+    "bias2": "bias",
+    "bias2_plus_noise": "bias",
+    "bias_plus_noise": "bias",
+    "net_variance": "variance",
+}
+
+
+def decompositions(results: Results, part: slice = slice(None)) -> list[tuple[dict, Any]]:
+    """A pair for every setting and loss: the setting, and its `BiasVarianceResult`.
+
+    Parameters
+    ----------
+    results : Results
+    part : slice
+        Which repetitions; all by default.
+    """
+    from wellposed.bias_variance import decompose_log, decompose_squared, decompose_zero_one
+
+    found: list[tuple[dict, Any]] = []
+    for row in _stacked(results, "prediction"):
+        data, sampling = results.data(row["data"]), _sampling(row)
+        truth: dict[str, Any] = {"y": data.y_test} if "y_test" in data else {}
+        if "f_test" in data:
+            truth = {"f": data.f_test, "noise": data.noise}
+        P = row.pop("prediction")[part]
+        found.append((row, decompose_squared(P, **truth, sampling=sampling)))
+    for row in _stacked(results, "draws"):
+        data = results.data(row["data"])
+        draws = row.pop("draws")[part]
+        P = draws.reshape(-1, draws.shape[-1])
+        result = decompose_squared(P, f=data.f_test, noise=data.noise, sampling="independent")
+        found.append((row, result))
+    for row in _stacked(results, "probability"):
+        data, sampling = results.data(row["data"]), _sampling(row)
+        P = row.pop("probability")[part]
+        classes = np.arange(P.shape[2])
+        about = {"y": data.y_test, "classes": classes, "sampling": sampling}
+        found.append((row, decompose_log(P, clip=CLIP, **about)))
+        found.append((row, decompose_zero_one(P.argmax(axis=2), **about)))
+    return found
+
+
+def _stacked(results: Results, name: str) -> list[dict]:
+    if name not in results.array_names:
+        return []
+    return results.stacked(name).to_dict("records")
+
+
+def _sampling(row: dict) -> Any:
+    return row["sampling"] if row["sampling"] in ("independent", "bootstrap") else "subsample"
+
+
+@lru_cache(maxsize=1)
+def _all(results: Results) -> list[tuple[dict, Any]]:
+    return decompositions(results)
+
+
+def components(results: Results) -> pd.DataFrame:
+    """One row a setting, loss and component, with its 95 % interval."""
+    import pandas as pd
+
+    frames = []
+    for row, result in _all(results):
+        frame = result.frame()[["component", "estimate", "low", "high", "term", "loss"]]
+        frames.append(pd.DataFrame({name: row[name] for name in SETTING} | dict(frame)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def pseudo_values(results: Results) -> pd.DataFrame:
+    """One row a setting, loss and repetition: ``bias`` (with noise, on real data), ``variance``
+    and ``error``. Under the 0-1 loss there is only the error."""
+    return _columns(results, "pseudo_values", "repetition")
+
+
+def replicates(results: Results) -> pd.DataFrame:
+    """One row a setting and bootstrap sample of the repetitions, under the 0-1 loss: ``bias``,
+    ``variance`` (the net one) and ``error``."""
+    return _columns(results, "replicates", "replicate")
+
+
+def _columns(results: Results, attribute: str, index: str) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = []
+    for row, result in _all(results):
+        arrays = getattr(result, attribute)
+        if not arrays or row["regularizer"] == "linear":
+            continue
+        named = {
+            COMMON.get(name, name): arrays[name]
+            for name in (*result.terms, "error")
+            if name in arrays
+        }
+        frame = pd.DataFrame({**row, "loss": result.loss, **named})
+        frames.append(frame.rename_axis(index).reset_index())
+    wanted = [*SETTING, "loss", index, "bias", "variance", "error"]
+    if not frames:
+        return pd.DataFrame(columns=wanted)
+    return pd.concat(frames, ignore_index=True).reindex(columns=wanted)
+
+
+def trades(results: Results) -> pd.DataFrame:
+    """What each regularizer saves and pays at the strength that the first half of the repetitions
+    chose, measured on the second half: one row a data set, loss and regularizer.
+
+    ``saved`` is the variance saved, ``paid`` the bias paid, ``gain`` their difference with its
+    paired 95 % interval, all as shares of the error without regularization, ``error_off``.
+    """
+    import pandas as pd
+
+    rows = []
+    half = _repetitions(results) // 2
+    tested = {
+        (*(row[name] for name in SETTING), result.loss): result
+        for row, result in decompositions(results, slice(half, None))
+    }
+    for data, loss, sampling in _sets(results):
+        for regularizer in REGULARIZERS:
+            axis = Axis(results, data, loss, regularizer, sampling)
+            chosen, errors = choose_then_test(axis.matrix("error"))
+            best = tested[(data, *axis.settings[chosen], sampling, loss)]
+            off = tested[(data, "none", 0.0, sampling, loss)]
+            scale = off.error
+            gain = mean_difference(errors[axis.off], errors[chosen])
+            low, high = gain.at(0.95)
+            rows.append(
+                {
+                    "data": data,
+                    "loss": loss,
+                    "regularizer": regularizer,
+                    "chosen": axis.strengths[chosen],
+                    "chosen_is_off": chosen == axis.off,
+                    "saved": (_term(off, "variance") - _term(best, "variance")) / scale,
+                    "paid": (_term(best, "bias") - _term(off, "bias")) / scale,
+                    "gain": gain.value / scale,
+                    "low": low / scale,
+                    "high": high / scale,
+                    "error_off": scale,
+                    "n": errors.shape[1],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _term(result: Any, name: str) -> float:
+    """The component that is called `name` in the tables."""
+    return next(getattr(result, t) for t in result.terms if COMMON.get(t, t) == name)
+
+
+def _repetitions(results: Results) -> int:
+    return int(results.table()["repetition"].max()) + 1
+
+
+def _sets(results: Results) -> list[tuple[str, str, str]]:
+    """Data set, loss and sampling of all axes that are complete."""
+    table = results.table("components")
+    table = table[(table["regularizer"] == "none") & (table["sampling"] != "bootstrap")]
+    pairs = table[["data", "loss", "sampling"]].drop_duplicates()
+    return list(pairs.itertuples(index=False, name=None))
+
+
+class Axis:
+    """The settings of one regularizer from off to strong, in a data set and a loss.
+
+    Attributes
+    ----------
+    settings : list of (regularizer, strength)
+    strengths : list of float
+        As the regularizer counts: 0 is off, and for epochs and width that of the plain network.
+    off : int
+        Position of the setting without any regularizer.
+    """
+
+    def __init__(
+        self, results: Results, data: str, loss: str, regularizer: str, sampling: str
+    ) -> None:
+        self.results = results
+        self.where = {"data": data, "loss": loss, "sampling": sampling}
+        table = results.table("components", regularizer=regularizer, **self.where)
+        strengths = sorted(table["strength"].unique())
+        plain = 0.0
+        if regularizer in ("epochs", "width"):
+            task = "regression" if loss == "squared" else "classification"
+            plain = float(EPOCHS[task] if regularizer == "epochs" else WIDTH)
+            strengths = sorted([*strengths, plain], reverse=True)
+        else:
+            strengths = [plain, *strengths]
+        self.strengths = [float(s) for s in strengths]
+        self.off = self.strengths.index(plain)
+        self.settings = [("none", 0.0) if s == plain else (regularizer, s) for s in self.strengths]
+
+    def matrix(self, component: str, table: str = "pseudo_values") -> np.ndarray:
+        """A column of `table`, (n_settings, n_repetitions) or (n_settings, n_replicates)."""
+        index = "repetition" if table == "pseudo_values" else "replicate"
+        frame = self.results.table(table, **self.where)
+        wide = frame.pivot(index=["regularizer", "strength"], columns=index, values=component)
+        return wide.loc[self.settings].to_numpy(dtype=float)
+
+    def estimates(self, component: str) -> pd.DataFrame:
+        """``estimate``, ``low`` and ``high`` of a component, one row a setting."""
+        frame = self.results.table("components", component=component, **self.where)
+        frame = frame.set_index(["regularizer", "strength"])
+        return frame.loc[self.settings, ["estimate", "low", "high"]]
+
+
+DERIVED = {
+    "components": components,
+    "pseudo_values": pseudo_values,
+    "replicates": replicates,
+    "trades": trades,
+}
