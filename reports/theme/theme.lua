@@ -7,8 +7,8 @@ local function scroll(el)
   for _, row in ipairs(el.head.rows) do
     for _, cell in ipairs(row.cells) do cell.attributes.scope = 'col' end
   end
-  local box = {class = 'table-scroll', role = 'group', tabindex = '0', ['aria-label'] = 'Table'}
-  return pandoc.Div({el}, box)
+  local box = {{'role', 'group'}, {'tabindex', '0'}, {'aria-label', 'Table'}}
+  return pandoc.Div({el}, pandoc.Attr('', {'table-scroll'}, box))
 end
 
 -- A report links to its neighbour in its own format.

@@ -68,6 +68,12 @@ def test_sections_are_numbered_and_referred_to(page):
     assert ">References</h2>" in page  # unnumbered
 
 
+def test_the_contents_link_to_every_section(page):
+    contents = page[page.index('<nav id="TOC"') : page.index("</nav>")]
+    assert contents.count('<a href="#') == len(re.findall(r"<h[23]", page)) - 1  # its own heading
+    assert "How to read" not in contents, "a callout's title is not a section"
+
+
 def test_captions_follow_their_numbers(page):
     text = text_of(page)
     assert "Figure 1: Where does L2 pay?" in text
@@ -84,6 +90,7 @@ def test_alternative_texts_survive_quotes(page):
 def test_inline_values_and_unicode(page):
     text = text_of(page)
     assert "The best strength is 0.281, as" in text
+    assert "by hand; 2 penalties" in text
     assert "naïve, θ̂, ≤, “quotes” and an apostrophe’s curl" in text
 
 
@@ -128,6 +135,25 @@ def test_pages_are_identical_when_rendered_again(features, project):
     project(features=source)
     for again in render(["features"], engine="embedded", results_dir=features.parent):
         assert again.read_bytes() == (features / again.name).read_bytes()
+
+
+def test_pdf_figures_are_described(features):
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed (extra: test)")
+    found: list[str] = []
+
+    def walk(node):
+        node = node.get_object()
+        if isinstance(node, list):
+            for child in node:
+                walk(child)
+        elif isinstance(node, dict):
+            found.extend([node["/Alt"]] if "/Alt" in node else [])
+            if "/K" in node:
+                walk(node["/K"])
+
+    walk(pypdf.PdfReader(features / "features.pdf").trailer["/Root"]["/StructTreeRoot"])
+    assert len(found) == 3
+    assert found[2].endswith("""falling line, with "quotes" and it's fine.""")
 
 
 def test_pdf_text_links_and_metadata(features):
@@ -175,9 +201,7 @@ def test_cells_run_once_for_all_formats(project, tmp_path):
 
 
 def test_documents_are_told_where_the_results_are(project, tmp_path):
-    project(
-        doc=HEAD + "```{python}\nimport os\n```\n\n`{python} os.environ['WELLPOSED_RESULTS']`\n"
-    )
+    project(doc=HEAD + "```{python}\nimport os\nprint(os.environ['WELLPOSED_RESULTS'])\n```\n")
     (page,) = render(["doc"], ["html"], engine="embedded", results_dir=tmp_path / "r_1")
     assert str(tmp_path / "r_1") in text_of(page.read_text())
 

@@ -66,7 +66,8 @@ CASES = {
     "equation without reference form": ("$$a$$ {#foo}\n", 4, "not understood"),
     "table without caption": ("::: {#tbl-a}\n\n| a |\n|---|\n| 1 |\n:::\n", 4, "caption"),
     "layout attribute": ('::: {#fig-a layout="[1,2]"}\nb\n\nc\n:::\n', 4, "layout"),
-    "empty inline": ("a\n\nb `{python} None` c\n", 6, "no value"),
+    "inline string": ("a\n\nb `{python} str(1)` c\n", 6, "Markdown"),
+    "empty inline": ("a\n\nb `{python} None` c\n", 6, "shows nothing"),
 }
 
 

@@ -15,7 +15,7 @@ line, so a report that renders here renders in Quarto. A report starts like this
 
     ```{python}
     import wellposed_studies
-    from wellposed_studies.plotting import apply_theme, manifest_block, verdict_table
+    from wellposed_studies.plotting import Markdown, apply_theme, manifest_block, verdict_table
 
     apply_theme()
     results = wellposed_studies.load("bias-variance")
@@ -50,7 +50,8 @@ Tables
     and ``tbl-cap``; a bare DataFrame is refused. Or a Markdown table in the text, followed by
     ``: Caption {#tbl-name}``.
 Numbers in the text
-    ``The gap is `{python} f"{gap:.2f}"`.`` Never typed by hand. Format to a string.
+    ``The gap is `{python} Markdown(f"{gap:.2f}")`.`` Never typed by hand. `plotting.Markdown`, as
+    a plain string would be shown with its quotes.
 Equations
     ``$$ y = X w $$ {#eq-name}``.
 References

@@ -22,7 +22,7 @@ from .errors import RenderError
 
 logger = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
-_READER = "markdown-auto_identifiers+gfm_auto_identifiers-native_divs-native_spans"
+_READER = "markdown-native_divs-native_spans"
 
 
 def render_embedded(
@@ -145,10 +145,14 @@ def _figure(path: Path, cell: Cell, images: list[str]) -> str:
 
 def _inline(path: Path, inline: Inline, outputs: list[dict[str, Any]]) -> str:
     data = outputs[-1].get("data", {}) if outputs else {}
-    text = data.get("text/markdown") or data.get("text/plain", "").strip("'\"")
-    if not text:
-        raise RenderError(f"`{inline.source}` has no value to show", path, inline.line)
-    return text if "text/markdown" in data else re.sub(r"([\\`*_{}\[\]<>#$|~^@])", r"\\\1", text)
+    plain = data.get("text/plain", "")
+    if "text/markdown" not in data and not re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", plain):
+        raise RenderError(
+            f'`{inline.source}` shows {plain or "nothing"}; expected a number or Markdown(f"...")',
+            path,
+            inline.line,
+        )
+    return data.get("text/markdown", plain)
 
 
 def _fenced(text: str, language: str) -> str:

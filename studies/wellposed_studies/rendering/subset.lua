@@ -60,12 +60,14 @@ local function image_of(figure)
   check(image, {}, set('fig-alt'))
   local alt = image.attributes['fig-alt']
   if not alt or alt == '' then refuse(image.src, 'an image needs a fig-alt, read aloud') end
-  return pandoc.Image({pandoc.Str(alt)}, image.src, '', {alt = alt})
+  if html then return pandoc.Image({pandoc.Str(alt)}, image.src) end
+  local call = '#image("%s", alt: "%s")'
+  return pandoc.RawInline('typst', call:format(image.src, (alt:gsub('[\\"]', '\\%0'))))
 end
 
 local function figure(el)
   check(el, {}, set('fig-alt'))
-  local prefix = number(el.identifier, 'fig', image_of(el).src) .. ':'
+  local prefix = number(el.identifier, 'fig', pandoc.utils.stringify(el.caption.long)) .. ':'
   local text = pandoc.utils.blocks_to_inlines(el.caption.long)
   return pandoc.Figure({pandoc.Plain {image_of(el)}}, caption(prefix, text), {id = el.identifier})
 end
