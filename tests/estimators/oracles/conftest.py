@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from wellposed.networks import MLP
 from wellposed.training.request import Request, Rows
 

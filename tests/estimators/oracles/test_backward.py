@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 from torch.nn import functional as F
+
 from wellposed.activations import ACTIVATIONS
 from wellposed.networks import MLP, pad16
 from wellposed.objective import LOSSES

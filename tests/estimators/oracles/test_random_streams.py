@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from wellposed import NetClassifier
 from wellposed.regularizers import REGULARIZERS
 from wellposed.training.stack import Stack, train
@@ -129,13 +130,13 @@ def test_a_continued_fit_goes_on_with_fresh_numbers():
 
 
 def test_global_generators_are_not_touched():
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
     torch.manual_seed(0)
-    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
     NetClassifier((8,), max_epochs=3, early_stopping=True, random_state=0, dropout=0.5).fit(X, y)
-    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), before[1])
 
 

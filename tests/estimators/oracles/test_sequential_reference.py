@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+
 from wellposed.activations import ACTIVATIONS
 from wellposed.regularizers import REGULARIZERS, Setting
 from wellposed.training.stack import train

@@ -1,0 +1,205 @@
+"""Alone or together, the same model: neighbours do not change a bit of a network's weights.
+
+Requests of one structure are drawn at random (shapes, activation, loss, solver, dtype,
+regularizers) and differ in everything that may differ inside a stack: rows, numbers of batches and
+epochs, seeds, learning rates, momentum, every strength, patience.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from wellposed.activations import ACTIVATIONS
+from wellposed.networks import MLP
+from wellposed.objective import LOSSES
+from wellposed.regularizers import REGULARIZERS
+from wellposed.training.request import Request, Rows
+from wellposed.training.stack import train
+
+SIZES = [1, 2, 3, 16, 33]
+STRENGTHS = {
+    "l2": (1e-4, 0.3),
+    "l1": (1e-4, 0.05),
+    "weight_decay": (1e-4, 0.3),
+    "max_norm": (0.3, 3.0),
+    "norm_constraint": (0.5, 3.0),
+    "dropout": (0.05, 0.8),
+    "input_dropout": (0.05, 0.5),
+    "input_noise": (0.01, 1.0),
+    "weight_noise": (0.001, 0.1),
+    "label_smoothing": (0.01, 0.3),
+}
+structures = st.fixed_dictionaries(
+    {
+        "n_inputs": st.integers(1, 37),
+        "n_outputs": st.integers(1, 5),
+        "hidden": st.lists(st.integers(1, 35), max_size=2).map(tuple),
+        "activation": st.sampled_from(sorted(ACTIVATIONS)),
+        "fit_intercept": st.booleans(),
+        "loss": st.sampled_from(sorted(LOSSES)),
+        "solver": st.sampled_from(["adam", "sgd"]),
+        "dtype": st.sampled_from([torch.float32, torch.float64]),
+        "regularizers": st.sets(st.sampled_from(sorted(REGULARIZERS))),
+        "batch_size": st.integers(1, 40) | st.none(),
+        "last_batch_of_one": st.booleans(),
+        "momentum": st.booleans(),
+        "averaging": st.booleans(),
+        "early_stopping": st.booleans(),
+    }
+)
+
+
+def draw_requests(structure, K, seed):
+    """K requests of one structure that differ in everything else."""
+    rng = np.random.default_rng(seed)
+    s = structure
+    network = MLP(s["n_inputs"], s["n_outputs"], s["hidden"], s["activation"], s["fit_intercept"])
+    names = [
+        name
+        for name in REGULARIZERS
+        if name in s["regularizers"] and (s["hidden"] or not REGULARIZERS[name].needs_hidden)
+    ]
+    sources = [draw_rows(s, rng) for _ in range(3)]
+    held_out = [draw_rows(s, rng) for _ in range(2)]
+    return [
+        Request(
+            network=network,
+            loss=s["loss"],
+            rows=sources[rng.integers(3)],
+            seed=int(rng.integers(4)),
+            solver=s["solver"],
+            learning_rate=float(rng.choice([0.003, 0.01, 0.03])),
+            momentum=float(rng.uniform(0.5, 0.95)) if s["momentum"] else 0.0,
+            batch_size=s["batch_size"] or 1000,
+            max_epochs=int(rng.integers(1, 7)),
+            max_updates=int(rng.integers(2, 12)) if rng.random() < 0.3 else None,
+            init="auto" if s["hidden"] else "glorot",
+            strengths={name: rng.uniform(*STRENGTHS[name]) for name in names},
+            averaging=float(rng.uniform(0.1, 1)) * s["averaging"],
+            validation=held_out[rng.integers(2)] if s["early_stopping"] else None,
+            patience=int(rng.integers(1, 4)) if s["early_stopping"] else None,
+        )
+        for _ in range(K)
+    ]
+
+
+def draw_rows(s, rng):
+    """Rows that share a padded batch width, as a stack needs: n > batch size, or all of n <= 16."""
+    if s["batch_size"] is None:
+        n = int(rng.integers(1, 17))
+    else:
+        n = s["batch_size"] * int(rng.integers(1, 4)) + 1
+        if not s["last_batch_of_one"]:
+            n += int(rng.integers(s["batch_size"]))
+    X = rng.normal(size=(n, s["n_inputs"]))
+    target = rng.normal(size=(n, s["n_outputs"]))
+    if s["loss"] != "squared_error":
+        target = np.eye(s["n_outputs"])[rng.integers(0, s["n_outputs"], n)]
+    weight = rng.random(n) + 0.1 if rng.random() < 0.5 else None
+    return Rows.from_arrays(X, target, weight, s["dtype"], torch.device("cpu"))
+
+
+def assert_same(outcome, alone):
+    assert torch.equal(outcome.state.theta, alone.state.theta)
+    for moment, expected in zip(outcome.state.moments, alone.state.moments, strict=True):
+        assert torch.equal(moment, expected)
+    assert outcome.state.n_updates == alone.state.n_updates
+    assert outcome.loss_curve == alone.loss_curve
+    assert outcome.validation_curve == alone.validation_curve
+    assert outcome.validation_scores == alone.validation_scores
+    assert (outcome.best_epoch, outcome.n_epochs) == (alone.best_epoch, alone.n_epochs)
+    assert (outcome.error is None) == (alone.error is None)
+
+
+EVERYTHING = {
+    "n_inputs": 5,
+    "n_outputs": 1,
+    "hidden": (7, 3),
+    "activation": "logistic",
+    "fit_intercept": True,
+    "loss": "logistic",
+    "solver": "adam",
+    "dtype": torch.float32,
+    "regularizers": set(REGULARIZERS),
+    "batch_size": 9,
+    "last_batch_of_one": True,
+    "momentum": False,
+    "averaging": False,
+    "early_stopping": True,
+}
+
+
+@given(structure=structures, K=st.sampled_from(SIZES), seed=st.integers(0, 2**16))
+@example(structure=EVERYTHING, K=33, seed=0)
+@example(structure={**EVERYTHING, "solver": "sgd", "momentum": True}, K=16, seed=1)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_network_is_the_same_alone_and_in_any_company(structure, K, seed):
+    requests = draw_requests(structure, K, seed)
+    assert len({request.structure for request in requests}) == 1
+    alone = [train([request])[0] for request in requests]
+    for order in (np.arange(K), np.random.default_rng(seed).permutation(K)):
+        outcomes = train([requests[k] for k in order])
+        assert len(outcomes) == K
+        for k, outcome in zip(order, outcomes):
+            assert_same(outcome, alone[k])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_every_activation_with_every_regularizer(activation, solver, dtype):
+    structure = {**EVERYTHING, "activation": activation, "solver": solver, "dtype": dtype}
+    for loss, n_outputs in (("squared_error", 1), ("cross_entropy", 3)):
+        structure |= {"loss": loss, "n_outputs": n_outputs}
+        requests = draw_requests(structure, 16, seed=2)
+        alone = [train([request])[0] for request in requests]
+        for K in (2, 3, 16):
+            for outcome, expected in zip(train(requests[:K]), alone):
+                assert_same(outcome, expected)
+
+
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_strength_varies_inside_a_stack(name):
+    """Different strengths side by side: the networks differ, and each is its own."""
+    structure = {**EVERYTHING, "regularizers": {name}, "early_stopping": False}
+    (first,) = draw_requests(structure, 1, seed=4)
+    first = replace(first, max_epochs=5, max_updates=None)
+    low, high = STRENGTHS[name]
+    requests = [replace(first, strengths={name: s}) for s in np.linspace(low, high, 5)]
+    outcomes = train(requests)
+    for request, outcome in zip(requests, outcomes):
+        assert_same(outcome, train([request])[0])
+    assert not torch.equal(outcomes[0].state.theta, outcomes[-1].state.theta)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_network_that_stops_early_leaves_the_others_alone(dtype):
+    """Different patience: the stack shrinks while it trains, and all random streams go on."""
+    structure = {**EVERYTHING, "dtype": dtype, "batch_size": 20}
+    requests = [
+        replace(request, max_epochs=40, max_updates=None, learning_rate=0.03)
+        for request in draw_requests(structure, 16, seed=3)
+    ]
+    outcomes = train(requests)
+    for request, outcome in zip(requests, outcomes):
+        assert_same(outcome, train([request])[0])
+    assert len({outcome.n_epochs for outcome in outcomes}) > 3
+
+
+def test_a_network_that_diverges_leaves_the_others_alone(make_request):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    requests = [
+        make_request(X, y, (8,), solver="sgd", learning_rate=rate, max_epochs=30, batch_size=7)
+        for rate in (0.01, 1e6, 0.02)
+    ]
+    outcomes = train(requests)
+    assert "learning_rate=1e+06 is too large" in str(outcomes[1].error)
+    for k in (0, 2):
+        assert_same(outcomes[k], train([requests[k]])[0])
