@@ -175,7 +175,7 @@ def _check_embedded() -> None:
     from importlib.util import find_spec
 
     parts = {"pypandoc": "pypandoc_binary", "typst": "typst", "nbclient": "nbclient"}
-    parts |= {"ipykernel": "ipykernel", "nbformat": "nbformat"}
+    parts |= {"ipykernel": "ipykernel", "nbformat": "nbformat", "yaml": "pyyaml"}
     missing = [package for module, package in parts.items() if find_spec(module) is None]
     if missing:
         raise RenderError(
