@@ -15,6 +15,7 @@ from .bias_variance import (
 from .displays import BiasVarianceDisplay
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
+from .together import fit_together
 
 __all__ = [
     "BiasVarianceDisplay",
@@ -27,4 +28,5 @@ __all__ = [
     "decompose_log",
     "decompose_squared",
     "decompose_zero_one",
+    "fit_together",
 ]

@@ -21,7 +21,8 @@ from ._arrays import Arrays, hold_out, validate, validate_held_out
 from .networks import MLP
 from .training.evaluation import evaluate, outputs
 from .training.request import Outcome, Request, Rows, State
-from .training.stack import initial_theta, train
+from .training.meeting import run
+from .training.stack import initial_theta
 from .training.threads import one_thread
 
 
@@ -216,7 +217,7 @@ class BaseNet(BaseEstimator):
         if self.callbacks or (self.verbose and request.solver != "lbfgs"):
             outcome = self._run_with_callbacks(request)
         else:
-            (outcome,) = train([request])
+            outcome = run(request)
         if outcome.error is not None:
             raise outcome.error
         if request.solver == "lbfgs" and not outcome.reached:
@@ -236,8 +237,8 @@ class BaseNet(BaseEstimator):
         from .training.skorch_net import make_net
 
         state = State(initial_theta(request).clone(), [], 0)
-        self._net = make_net(request, state, self.callbacks, self.verbose)
-        return self._net.train(request)
+        net = self._net = make_net(request, state, self.callbacks, self.verbose)
+        return run(request, alone=lambda: net.train(request))
 
     def _retrain(
         self, outcome: Outcome, request: Request, arrays: Arrays, held_out: Arrays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from ..exceptions import DivergenceError
 from .batches import Batch, Batches
 from .gradient import Gradient
 from .owlqn import Iteration, minimize
-from .request import Outcome, Request, State
+from .request import Abandoned, Outcome, Request, State
 from .stack import initial_theta, make_regularizers
 
 
@@ -48,7 +48,9 @@ class _Objective:
         )
 
 
-def minimize_objective(requests: Sequence[Request]) -> list[Outcome]:
+def minimize_objective(
+    requests: Sequence[Request], abandoned: Callable[[], bool] | None = None
+) -> list[Outcome]:
     """Minimise the objectives of requests of one structure side by side."""
     first = requests[0]
     theta = torch.stack([initial_theta(request) for request in requests])
@@ -60,6 +62,8 @@ def minimize_objective(requests: Sequence[Request]) -> list[Outcome]:
     curves: list[list[float]] = [[] for _ in requests]
 
     def record(iteration: Iteration) -> None:
+        if abandoned is not None and abandoned():
+            raise Abandoned
         for k, value in zip(iteration[0].tolist(), iteration.value.tolist()):
             curves[k].append(value)
 

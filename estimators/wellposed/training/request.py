@@ -179,3 +179,7 @@ class Outcome:
     reached: bool = False
     optimality: float = float("nan")
     error: Exception | None = None
+
+
+class Abandoned(BaseException):
+    """Nobody waits for this training any more."""

@@ -20,7 +20,7 @@ from .batches import Batch, Batches
 from .evaluation import check_finite, evaluate
 from .gradient import Gradient
 from .optimizers import SGD, Adam, Optimizer
-from .request import Outcome, Request, State
+from .request import Abandoned, Outcome, Request, State
 from .streams import generator
 from .threads import one_thread
 
@@ -270,15 +270,22 @@ class Stack:
         return State(self.theta[k].clone(), moments, n_updates)
 
 
-def train(requests: Sequence[Request]) -> list[Outcome]:
-    """Train requests of one structure side by side and return what became of each."""
+def train(
+    requests: Sequence[Request], abandoned: Callable[[], bool] | None = None
+) -> list[Outcome]:
+    """Train requests of one structure side by side and return what became of each.
+
+    ``abandoned`` is asked between epochs whether to give up, raising `Abandoned`.
+    """
     with one_thread():
         if requests[0].solver == "lbfgs":
             from .lbfgs import minimize_objective
 
-            return minimize_objective(requests)
+            return minimize_objective(requests, abandoned)
         stack = Stack(requests)
         while stack.requests:
+            if abandoned is not None and abandoned():
+                raise Abandoned
             stack.advance()
             stack.retire()
         return [outcome for outcome in stack.outcomes if outcome is not None]
