@@ -1,0 +1,421 @@
+"""Convolutional networks as stacks: images [K, channels, height, width, batch].
+
+Parameter tying (section 7.9): a convolution is an affine layer whose input is every 3 x 3 patch of
+the image, so that its weights are a matrix [K, out, in * 9] as in ``networks``, a row for each
+feature. With the batch last, patches are copied and pooled along contiguous memory. Dimensions are
+padded to multiples of 16 and a network computes the same bits alone and in a stack.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .activations import ACTIVATIONS
+from .networks import Layer, lay_out, pad16
+
+_PATCH_BYTES = 1 << 26  # what the patches of one network may take when it predicts
+
+
+def image_shape(n_inputs: int) -> tuple[int, int, int]:
+    """Guess (channels, height, width) of flattened square images, of one channel or three.
+
+    Raises
+    ------
+    ValueError
+        If neither is possible.
+
+    Examples
+    --------
+    >>> image_shape(64), image_shape(3 * 32 * 32)
+    ((1, 8, 8), (3, 32, 32))
+    """
+    for channels in (1, 3):
+        side = math.isqrt(n_inputs // channels)
+        if side > 0 and channels * side * side == n_inputs:
+            return channels, side, side
+    raise ValueError(
+        f"X has {n_inputs} features, which are not the pixels of a square image of one or three "
+        "channels. Crop or pad the images to a square, or use network='mlp'."
+    )
+
+
+@dataclass(frozen=True)
+class ConvNet:
+    """Convolutional networks of one shape.
+
+    Each hidden layer is a 3 x 3 convolution that keeps the image's size ("same" padding), the
+    activation, and 2 x 2 max pooling while the image is at least 2 x 2. A dense layer follows.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (channels, height, width) of the images, which are flattened in that order.
+    n_outputs : int
+    hidden_layer_sizes : tuple of int
+        Channels of each convolution.
+    activation : str
+        One of ``ACTIVATIONS``; the output layer has none.
+    fit_intercept : bool
+        Whether units have biases.
+
+    Examples
+    --------
+    >>> network = ConvNet((1, 8, 8), 10, (8, 16))
+    >>> [(layer.n_in, layer.n_out) for layer in network.layers]
+    [(9, 8), (72, 16), (64, 10)]
+    """
+
+    exact_rows: ClassVar[bool] = False  # batches may be padded with rows
+
+    shape: tuple[int, int, int]
+    n_outputs: int
+    hidden_layer_sizes: tuple[int, ...] = ()
+    activation: str = "relu"
+    fit_intercept: bool = True
+    layers: tuple[Layer, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        channels = [self.shape[0], *self.hidden_layer_sizes]
+        shapes = [(9 * n_in, n_out) for n_in, n_out in pairwise(channels)]
+        shapes.append((math.prod(self._shapes[-1]), self.n_outputs))
+        object.__setattr__(self, "layers", lay_out(shapes, self.fit_intercept))
+
+    @cached_property
+    def _shapes(self) -> tuple[tuple[int, int, int], ...]:
+        """(channels, height, width) of the input and of what each hidden layer puts out."""
+        shapes = [self.shape]
+        for channels in self.hidden_layer_sizes:
+            _, height, width = shapes[-1]
+            if _poolable(height, width):
+                height, width = height // 2, width // 2
+            shapes.append((channels, height, width))
+        return tuple(shapes)
+
+    @property
+    def n_inputs(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def n_weights(self) -> int:
+        """Padded number of weights: the first columns of ``theta``, those that are penalised."""
+        return self.layers[-1].weight.stop
+
+    @property
+    def size(self) -> int:
+        """P, the number of columns of ``theta``."""
+        last = self.layers[-1].bias
+        return self.n_weights if last is None else last.stop
+
+    @property
+    def n_inputs_padded(self) -> int:
+        return pad16(self.n_inputs)
+
+    @property
+    def hidden_units(self) -> tuple[int, ...]:
+        """Padded sizes of the hidden layers after pooling: what dropout masks must cover."""
+        return tuple(pad16(math.prod(shape)) for shape in self._shapes[1:])
+
+    def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without).
+
+        A convolution's row holds all of in x 3 x 3.
+        """
+        weights = [
+            theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
+        ]
+        biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
+        return weights, biases
+
+    def forward(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        tape: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Map x [K, in, B] to the outputs [K, out, B], padded units included.
+
+        ``masks`` [K, units, B] multiply the pooled activations. ``tape`` takes down what the
+        backward pass needs. Twice differentiable by autograd. Many rows are predicted in parts.
+        """
+        if tape is not None:
+            leaves = [part.detach().requires_grad_() for part in (*weights, *biases)]
+            n = len(weights)
+            with torch.enable_grad():
+                z = self._outputs(leaves[:n], leaves[n:], x, masks)
+            tape += [z, *leaves]
+            return z.detach()
+        if masks is None and not torch.is_grad_enabled():
+            parts = x.split(self._rows_at_once(x.element_size()), 2)
+            return torch.cat([self._outputs(weights, biases, part) for part in parts], 2)
+        return self._outputs(weights, biases, x, masks)
+
+    def _rows_at_once(self, itemsize: int) -> int:
+        pixels = [shape[1] * shape[2] for shape in self._shapes]
+        numbers = [layer.cols * n for layer, n in zip(self.layers[:-1], pixels)]
+        return max(16, _PATCH_BYTES // (itemsize * max(numbers, default=1)) // 16 * 16)
+
+    def backward(
+        self,
+        weights: Sequence[Tensor],
+        slope: Tensor,
+        tape: list[Tensor],
+        weight_grads: Sequence[Tensor],
+        bias_grads: Sequence[Tensor],
+        masks: Sequence[Tensor] | None = None,
+    ) -> None:
+        """Back-propagate dJ/dz [K, out, B] into the gradients, in place."""
+        z, *leaves = tape
+        for into, grad in zip((*weight_grads, *bias_grads), torch.autograd.grad(z, leaves, slope)):
+            into.copy_(grad)
+
+    def feature_map(
+        self, weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor, layer: int = 0
+    ) -> Tensor:
+        """Return what a convolution puts out before pooling, [K, channels, height, width, B].
+
+        Moving the image by ``2 ** layer`` pixels moves it by one pixel, away from the borders
+        (equivariance, section 9.2).
+        """
+        return next(
+            a for i, (a, _) in enumerate(self._convolutions(weights, biases, x)) if i == layer
+        )
+
+    def _outputs(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        h = x[:, : self.n_inputs].unflatten(1, self.shape)
+        for _, pooled in self._convolutions(weights, biases, x, masks):
+            h = pooled
+        n, cols = self.layers[-1].n_in, self.layers[-1].cols
+        h = F.pad(h.flatten(1, 3), (0, 0, 0, cols - n))
+        return _affine(weights[-1], biases[-1] if biases else None, h)
+
+    def _convolutions(
+        self,
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        x: Tensor,
+        masks: Sequence[Tensor] | None = None,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield each hidden layer's activations before and after pooling and masks."""
+        activation = ACTIVATIONS[self.activation].function
+        h = x[:, : self.n_inputs].unflatten(1, self.shape)
+        for i, layer in enumerate(self.layers[:-1]):
+            rows = -(-layer.n_out // 8) * 8  # half of 16 rows is stable too, and halves the work
+            bias = biases[i][:, :rows] if biases else None
+            z = _affine(weights[i][:, :rows], bias, patches(h, layer.cols))
+            # Padded channels go last: some activations' kernels differ where memory has gaps.
+            a = activation(z.unflatten(2, h.shape[2:]))
+            h = (max_pool(a) if _poolable(*h.shape[2:4]) else a)[:, : layer.n_out]
+            if masks is not None:
+                h = h * masks[i][:, : math.prod(h.shape[1:4])].unflatten(1, h.shape[1:4])
+            yield a[:, : layer.n_out], h
+
+    @cached_property
+    def real(self) -> Tensor:
+        """Mask [P] of the entries of ``theta`` that are parameters, not padding."""
+        mask = torch.zeros(self.size, dtype=torch.bool)
+        weights, biases = self.coefs(mask)
+        for part in (*weights, *biases):
+            part[...] = True
+        return mask
+
+    def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draw one network's parameters [P], as `MLP.init` does.
+
+        A convolution has 9 times its channels as fan in and as fan out.
+        """
+        theta = torch.zeros(self.size, dtype=torch.float64)
+        if scheme == "zeros" or (scheme == "auto" and not self.hidden_layer_sizes):
+            return theta.to(dtype)
+        for layer, weight in zip(self.layers, self.coefs(theta)[0]):
+            n_out = weight.shape[0] * math.prod(weight.shape[2:])
+            fan = layer.n_in if scheme == "he" else layer.n_in + n_out
+            gain = 2.0 if self.activation == "logistic" and scheme != "he" else 6.0
+            draw = torch.rand(weight.shape, generator=rng, dtype=torch.float64)
+            weight[...] = (2 * draw - 1) * math.sqrt(gain / fan)
+        return theta.to(dtype)
+
+    def coefs(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Real weights [out, in, 3, 3], the last [out, in], and biases [out], as views of [P]."""
+        weights, biases = [], []
+        for i, layer in enumerate(self.layers):
+            padded = theta[layer.weight].unflatten(0, (layer.rows, layer.cols))
+            weight = padded[: layer.n_out, : layer.n_in]
+            hidden = i < len(self.layers) - 1
+            weights.append(weight.unflatten(1, (-1, 3, 3)) if hidden else weight)
+            if layer.bias is not None:
+                biases.append(theta[layer.bias][: layer.n_out])
+        return weights, biases
+
+    def module(self, theta: Tensor) -> nn.Sequential:
+        """Ordinary PyTorch layers whose parameters are views of one network's ``theta`` [P]."""
+        weights, biases = self.coefs(theta)
+        parts: list[nn.Module] = [nn.Unflatten(1, self.shape)]
+        for i, (_, height, width) in enumerate(self._shapes[:-1]):
+            n_out, n_in = weights[i].shape[:2]
+            convolution = nn.utils.skip_init(
+                nn.Conv2d, n_in, n_out, kernel_size=3, padding=1, bias=bool(biases)
+            )
+            parts += [
+                _share(convolution, weights, biases, i),
+                ACTIVATIONS[self.activation].module(),
+            ]
+            if _poolable(height, width):
+                parts.append(nn.MaxPool2d(2))
+        n_out, n_in = weights[-1].shape
+        dense = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bool(biases))
+        return nn.Sequential(*parts, nn.Flatten(), _share(dense, weights, biases, -1))
+
+
+def _share(module: Any, weights: list[Tensor], biases: list[Tensor], i: int) -> nn.Module:
+    module.weight = nn.Parameter(weights[i])
+    if biases:
+        module.bias = nn.Parameter(biases[i])
+    return module
+
+
+def _poolable(height: int, width: int) -> bool:
+    return height >= 2 and width >= 2
+
+
+def _affine(weight: Tensor, bias: Tensor | None, h: Tensor) -> Tensor:
+    return torch.bmm(weight, h) if bias is None else torch.baddbmm(bias, weight, h)
+
+
+class _Patches(torch.autograd.Function):
+    """Copy the 3 x 3 patch around every pixel; a linear map, and the adjoint of `_Overlap`."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, rows: int) -> Tensor:
+        K, channels, height, width, B = ctx.shape = image.shape
+        padded = image.new_zeros(K, channels, height + 2, width + 2, B)
+        padded[:, :, 1:-1, 1:-1] = image
+        s = padded.stride()
+        windows = padded.as_strided(
+            (K, channels, 3, 3, height, width, B), (*s[:2], *s[2:4], *s[2:])
+        )
+        out = image.new_empty(K, rows, height * width * B)
+        out[:, 9 * channels :] = 0.0
+        out[:, : 9 * channels].view(windows.shape).copy_(windows)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return _Overlap.apply(grad, ctx.shape), None
+
+
+class _Overlap(torch.autograd.Function):
+    """Add up what every pixel's patches hold of it; the adjoint of `_Patches`."""
+
+    @staticmethod
+    def forward(ctx: Any, patches: Tensor, shape: torch.Size) -> Tensor:
+        ctx.rows = patches.shape[1]
+        K, channels, height, width, B = shape
+        windows = patches[:, : 9 * channels].unflatten(2, (height, width, B))
+        windows = windows.unflatten(1, (channels, 3, 3))
+        out = patches.new_zeros(K, channels, height + 2, width + 2, B)
+        for i in range(3):
+            for j in range(3):
+                out[:, :, i : i + height, j : j + width] += windows[:, :, i, j]
+        return out[:, :, 1:-1, 1:-1]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return _Patches.apply(grad, ctx.rows), None
+
+
+def patches(image: Tensor, rows: int) -> Tensor:
+    """Lay out the 3 x 3 patch around every pixel, zero outside of the image.
+
+    Parameters
+    ----------
+    image : Tensor of shape (K, channels, height, width, B)
+    rows : int
+        At least ``9 * channels``; the others are zero.
+
+    Returns
+    -------
+    Tensor of shape (K, rows, height * width * B)
+        Rows in the order of ``weight.flatten(1)`` of a ``torch.nn.Conv2d``. Twice differentiable.
+    """
+    return _Patches.apply(image, rows)
+
+
+class _MaxPool(torch.autograd.Function):
+    """Maximum of every 2 x 2 block."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor) -> Tensor:
+        block = _blocks(a)
+        top, bottom = torch.maximum(*block[:2]), torch.maximum(*block[2:])
+        upper = torch.empty_like(top)
+        torch.ge(top, bottom, out=upper)
+        chosen = torch.empty(4, *top.shape, dtype=a.dtype, device=a.device)
+        for i, half in ((0, upper), (2, 1.0 - upper)):
+            torch.ge(block[i], block[i + 1], out=chosen[i])
+            torch.sub(1.0, chosen[i], out=chosen[i + 1])
+            chosen[i : i + 2] *= half
+        ctx.shape = a.shape
+        ctx.save_for_backward(chosen)
+        return torch.maximum(top, bottom)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        return _Spread.apply(grad, *ctx.saved_tensors, ctx.shape)
+
+
+class _Spread(torch.autograd.Function):
+    """Give each block's number to its chosen pixel."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, chosen: Tensor, shape: torch.Size) -> Tensor:
+        ctx.save_for_backward(chosen)
+        covered = shape[2] % 2 == 0 and shape[3] % 2 == 0
+        out = grad.new_empty(shape) if covered else grad.new_zeros(shape)
+        for pixel, choice in zip(_blocks(out), chosen):
+            torch.mul(grad, choice, out=pixel)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (chosen,) = ctx.saved_tensors
+        return (torch.stack(_blocks(grad)) * chosen).sum(0), None, None
+
+
+def _blocks(image: Tensor) -> list[Tensor]:
+    """The four pixels of every 2 x 2 block, as views."""
+    height, width = image.shape[2] // 2 * 2, image.shape[3] // 2 * 2
+    return [image[:, :, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]
+
+
+def max_pool(a: Tensor) -> Tensor:
+    """Take the maximum of every 2 x 2 block; a last odd row or column is left out.
+
+    As with ``torch.nn.MaxPool2d(2)``, the first of equal pixels has the gradient. Twice
+    differentiable.
+
+    Parameters
+    ----------
+    a : Tensor of shape (K, channels, height, width, B)
+
+    Returns
+    -------
+    Tensor of shape (K, channels, height // 2, width // 2, B)
+    """
+    return _MaxPool.apply(a)
