@@ -62,7 +62,7 @@ def test_l2_is_logistic_regression(shape, n_classes, weighted, a):
 @pytest.mark.parametrize("r", [1.0, 0.5], ids=["l1", "elastic net"])
 def test_l1_is_logistic_regression_too(shape, n_classes, r):
     X, y = labelled(*shape, n_classes)
-    a = 0.1
+    a = 0.2
     model = NetClassifier((), l1=a * r, l2=a * (1 - r), **EXACT).fit(X, y)
     reference = LogisticRegression(
         C=1 / (len(X) * a), l1_ratio=r, solver="saga", tol=1e-14, max_iter=1_000_000
