@@ -22,7 +22,7 @@ except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
 if TYPE_CHECKING:
     from .own_table import OwnTable
 
-HELD, FAILED, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+HELD, FAILED, NOT_RUN = 0, 1, 2
 
 
 class _Group(click.Group):
@@ -43,8 +43,7 @@ class _Group(click.Group):
             if trace:
                 click.echo(trace, err=True)
             click.echo(f"Error: {error}", err=True)
-            interrupted = type(error).__name__ == "Interrupted"
-            ctx.exit(INTERRUPTED if interrupted else FAILED)
+            ctx.exit(NOT_RUN if ctx.invoked_subcommand == "verify" else error.exit_code)
 
 
 results_option = click.option(

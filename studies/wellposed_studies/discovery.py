@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from . import catalogue
-from .errors import StudyError, suggest
+from .errors import StudyError, UnknownStudy, suggest
 from .study import Source, Study
 
 
@@ -44,7 +44,7 @@ def find(name: str) -> Source:
 def _built_in(name: str) -> Source:
     known = names()
     if name not in known:
-        raise StudyError(
+        raise UnknownStudy(
             f"there is no study {name!r}. {suggest(name, known)} A study of your own is given by "
             "the path of its file: ./my_study.py"
         )
@@ -65,7 +65,7 @@ def _from_file(path: str, changed: int) -> Source:
     file = Path(path)
     if not file.is_file():
         beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        raise StudyError(f"there is no file {path}. {suggest(file.name, beside)}")
+        raise UnknownStudy(f"there is no file {path}. {suggest(file.name, beside)}")
     name = file.stem.replace("_", "-").lower()
     if name in names():
         raise StudyError(

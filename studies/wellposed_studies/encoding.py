@@ -8,7 +8,7 @@ tell the kind: ``scalar/loss``, ``array/prediction`` (a flat list) with ``shape/
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -176,19 +176,20 @@ def _flatten(part: pa.Table, at: pa.Array) -> dict[str, pa.Table]:
 
 
 def _widened(pieces: list[pa.Table], name: str) -> list[pa.Table]:
-    """The pieces with one type of array."""
+    """The pieces with one type of array, down to the names inside it."""
     types = {piece.schema.field(name).type.value_type for piece in pieces}
-    if len(types) == 1:
-        return pieces
     try:
-        dtype = np.result_type(*(t.to_pandas_dtype() for t in types))
-        target = pa.list_(pa.from_numpy_dtype(dtype))
+        target = pa.list_(_common(types) if len(types) > 1 else next(iter(types)))
     except (TypeError, NotImplementedError, pa.ArrowNotImplementedError) as error:
         raise StudyError(
             f"`measure` returns arrays {name!r} of types {' and '.join(sorted(map(str, types)))}; "
             "expected numbers or text, not both."
         ) from error
     return [piece.set_column(1, name, piece.column(name).cast(target)) for piece in pieces]
+
+
+def _common(types: Iterable[pa.DataType]) -> pa.DataType:
+    return pa.from_numpy_dtype(np.result_type(*(t.to_pandas_dtype() for t in types)))
 
 
 def describe(cells: Sequence[PlannedCell], factors: Sequence[str]) -> pa.Table:

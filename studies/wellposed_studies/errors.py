@@ -7,11 +7,22 @@ from collections.abc import Iterable
 
 
 class StudyError(Exception):
-    """A study cannot be found, run or read; the message says what to do."""
+    """A study cannot be run or read; the message says what to do."""
+
+    #: What the command line exits with.
+    exit_code = 1
+
+
+class UnknownStudy(StudyError):
+    """There is no study of this name or in this file."""
+
+    exit_code = 2
 
 
 class DataError(StudyError):
     """A user's table cannot be used as it is."""
+
+    exit_code = 2
 
 
 class StoreError(StudyError):

@@ -6,8 +6,11 @@ machines) is another class with ``run``, given to `wellposed_studies.runner.run`
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
@@ -74,7 +77,8 @@ class Processes:
         with parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", batch_size=1)
             pace.n_jobs = effective_n_jobs(self.n_jobs)
-            tasks = (delayed(_batch)(measure, batch) for batch in pace.batches(cells))
+            parent = os.getpid()
+            tasks = (delayed(_batch)(measure, batch, parent) for batch in pace.batches(cells))
             try:
                 for outcomes in parallel(tasks):
                     pace.finished(outcomes)
@@ -111,9 +115,25 @@ class _Pace:
             position += size
 
 
-def _batch(measure: Callable[[PlannedCell], Outcome], cells: list[PlannedCell]) -> list[Outcome]:
+def _batch(
+    measure: Callable[[PlannedCell], Outcome], cells: list[PlannedCell], parent: int
+) -> list[Outcome]:
+    _end_with(parent)
     with one_thread():
         return [measure(cell) for cell in cells]
+
+
+@lru_cache
+def _end_with(parent: int) -> None:
+    """End this process soon after `parent`, which may be killed without a word."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    if os.name != "nt":
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def make_executor(n_jobs: int) -> Executor:

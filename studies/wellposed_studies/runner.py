@@ -48,6 +48,8 @@ class CellsFailed(StudyError):
 class Interrupted(StudyError):
     """The run was interrupted; finished cells are stored."""
 
+    exit_code = 130
+
 
 @dataclass
 class Progress:

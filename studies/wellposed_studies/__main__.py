@@ -1,0 +1,5 @@
+"""``python -m wellposed_studies`` is the command ``wellposed``."""
+
+from .cli import main
+
+main(prog_name="wellposed")
