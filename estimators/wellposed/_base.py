@@ -204,13 +204,13 @@ class BaseNet(BaseEstimator):
             from .module_network import ModuleNetwork
 
             return ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
-        return MLP(
-            n_inputs,
-            n_outputs,
-            _parameters.hidden_sizes(self.hidden_layer_sizes),
-            self.activation,
-            bool(self.fit_intercept),
-        )
+        hidden = _parameters.hidden_sizes(self.hidden_layer_sizes)
+        how = hidden, self.activation, bool(self.fit_intercept)
+        if self.network == "cnn":
+            from .convnet import ConvNet, image_shape
+
+            return ConvNet(image_shape(n_inputs), n_outputs, *how)
+        return MLP(n_inputs, n_outputs, *how)
 
     def _run(self, request: Request) -> Outcome:
         self.__dict__.pop("_net", None)
@@ -313,7 +313,7 @@ class BaseNet(BaseEstimator):
     @property
     def coefs_(self) -> list[np.ndarray]:
         """Weights (n_in, n_out) of each layer."""
-        return [weight.T.numpy(force=True).copy() for weight in self._parameters()[0]]
+        return [weight.numpy(force=True).T.copy() for weight in self._parameters()[0]]
 
     @property
     def intercepts_(self) -> list[np.ndarray]:

@@ -56,7 +56,7 @@ def check_combination(estimator: Any) -> None:
     on = strengths(estimator)
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, on)
-    if estimator.network == "mlp" and not hidden_sizes(estimator.hidden_layer_sizes):
+    if not callable(estimator.network) and not hidden_sizes(estimator.hidden_layer_sizes):
         for name in on:
             if REGULARIZERS[name].needs_hidden:
                 raise ValueError(
@@ -119,8 +119,8 @@ def _check_lbfgs(estimator: Any, on: dict[str, float]) -> None:
         value = getattr(estimator, name)
         instead = {"weight_decay": " or use l2", "batch_size": " or leave batch_size='auto'"}
         raise ValueError(
-            f"solver='lbfgs' minimises one fixed objective on all rows, and {name}={value!r} {why}. "
-            f"Choose solver='adam' or 'sgd', or switch {name} off{instead.get(name, '')}."
+            f"solver='lbfgs' minimises one fixed objective on all rows, and {name}={value!r} {why}."
+            f" Choose solver='adam' or 'sgd', or switch {name} off{instead.get(name, '')}."
         )
 
 
