@@ -20,8 +20,8 @@ from . import _parameters
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from .networks import MLP
 from .training.evaluation import evaluate, outputs
-from .training.request import Outcome, Request, Rows, State
 from .training.meeting import run
+from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
 from .training.threads import one_thread
 
