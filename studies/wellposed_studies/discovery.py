@@ -102,8 +102,13 @@ def _source(name: str, spec: str, module: ModuleType) -> Source:
         raise StudyError(f"{path} has to define one subclass of Study; it defines {what}.")
     study = found[0]()
     _check(path, study)
-    code = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return Source(name=name, spec=spec, path=path, code=code, study=study)
+    return Source(name=name, spec=spec, path=path, code=_code(Path(path)), study=study)
+
+
+def _code(path: Path) -> str:
+    """Digest of a study's file, or of all files of its folder."""
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _check(path: str, study: Study) -> None:

@@ -4,7 +4,8 @@ How to write a study
 --------------------
 A study is one file with one subclass of `Study`. A file in ``wellposed_studies/catalogue/`` is
 found by its name (``my_study.py`` is ``wellposed run my-study``); any other file is run by its
-path (``wellposed run ./my_study.py``). Nothing else has to be registered or edited.
+path (``wellposed run ./my_study.py``). Nothing else has to be registered or edited. One that is
+too long for a file is a folder in the catalogue, with the `Study` in its ``__init__.py``.
 
 A study holds no loop over cells, no file and no seed. It says what one cell computes, and the
 runner does the rest: it multiplies data sets, factor values and repetitions out into cells,

@@ -170,7 +170,7 @@ def test_a_new_version_computes_anew_and_an_unchanged_one_warns(tmp_path, caplog
 
 def test_failures_in_other_processes_are_told_alike(tmp_path):
     text = "    def measure(self, cell): return {'v': 1.0 / (cell.params['a'] - 1)}\n"
-    with pytest.raises(CellsFailed, match="1 of 2 cells failed.*ZeroDivisionError") as failure:
+    with pytest.raises(CellsFailed, match=r"1 of 2 cells failed.*ZeroDivisionError") as failure:
         run(own_study(tmp_path, text), tmp_path, n_jobs=2)
     assert "in measure" in failure.value.trace
 

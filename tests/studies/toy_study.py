@@ -1,5 +1,7 @@
 """A study that takes seconds and returns everything that a study can return."""
 
+# ruff: noqa: RUF012
+
 import os
 import time
 

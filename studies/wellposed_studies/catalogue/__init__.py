@@ -1,4 +1,8 @@
-"""The built-in studies, one file each, found by file name: ``my_study.py`` is ``my-study``."""
+"""The built-in studies, found by name: ``my_study.py``, or a folder ``my_study``, is ``my-study``.
+
+Adding a file here is all it takes. A study that is too long for one file is a folder, whose
+``__init__.py`` has the `Study` and whose other files have its parts.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,181 @@
+"""Claims: intervals that cover, Holm's method against its definition, verdicts that say why."""
+
+from __future__ import annotations
+
+import itertools
+from math import inf
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from wellposed_studies.claims import (
+    Estimate,
+    Threshold,
+    at_least,
+    at_most,
+    choose_then_test,
+    exact,
+    mean,
+    mean_difference,
+    proportion,
+    resampled,
+    within,
+)
+from wellposed_studies.runner import run
+from wellposed_studies.verdicts import counts, holm, not_run, p_value
+
+finite = st.floats(-1e6, 1e6)
+
+
+@given(finite, finite, finite)
+def test_thresholds_contain_what_their_text_says(bound, low, high):
+    low, high = sorted((low, high))
+    assert at_least(bound).contains(low, high) == (low >= bound)
+    assert at_most(bound).contains(low, high) == (high <= bound)
+    assert within(-inf, bound).contains(low, high) == (high <= bound)
+    assert not at_least(bound).contains(np.nan, np.nan)
+
+
+def test_an_empty_range_is_refused():
+    with pytest.raises(ValueError, match="is empty"):
+        within(1, 0)
+
+
+@given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=5))
+def test_holm_is_the_closure_of_bonferroni(p_values):
+    """A hypothesis is rejected iff Bonferroni rejects every set of hypotheses it belongs to."""
+    alpha, n = 0.05, len(p_values)
+    sets = [s for k in range(1, n + 1) for s in itertools.combinations(range(n), k)]
+    rejected = {s: min(p_values[i] for i in s) <= alpha / len(s) for s in sets}
+    closure = [all(rejected[s] for s in sets if i in s) for i in range(n)]
+    assert [held for held, _ in holm(p_values, alpha)] == closure
+
+
+@given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=8))
+def test_a_verdict_agrees_with_the_interval_at_its_level(p_values):
+    """An interval at level L lies inside the threshold exactly where p <= 1 - L."""
+    for p, (held, level) in zip(p_values, holm(p_values)):
+        assert held == (p <= 1 - level + 1e-12)
+
+
+@given(st.integers(1, 40), st.data(), st.floats(0.01, 0.99))
+@settings(deadline=None)
+def test_p_value_of_a_proportion_is_the_binomial_tests(n, data, bound):
+    """One-sided exact tests, doubled because the interval is two-sided."""
+    k = data.draw(st.integers(0, n))
+    tail = stats.binom.sf(k - 1, n, bound)
+    expected = min(1.0, max(2 * tail, 1e-6)) if k / n >= bound else 1.0
+    assert p_value(proportion(k, n), at_least(bound)) == pytest.approx(expected, rel=3e-3)
+
+
+def test_p_value_of_a_normal_mean_is_the_z_tests():
+    def interval(level):
+        half = stats.norm.ppf((1 + level) / 2)
+        return 1.5 - half, 1.5 + half
+
+    expected = 2 * stats.norm.sf(1.5)
+    assert p_value(Estimate(1.5, interval), at_least(0)) == pytest.approx(expected, rel=2e-3)
+    assert p_value(Estimate(1.5, interval), at_least(2)) == 1.0
+
+
+def test_intervals_of_a_mean_cover_it_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        low, high = mean(rng.exponential(1.0, 40), n_resamples=999).at(0.9)
+        covered += low <= 1.0 <= high
+    assert stats.binomtest(covered, 200, 0.9).pvalue > 1e-3
+
+
+def test_a_bootstrap_agrees_with_scipy_given_the_sample():
+    x = np.random.default_rng(1).normal(size=30)
+    for level in (0.95, 0.5, 0.99):
+        ours = mean(x, n_resamples=4999).at(level)
+        theirs = stats.bootstrap(
+            (x,), np.mean, n_resamples=4999, confidence_level=level, rng=np.random.default_rng(3)
+        ).confidence_interval
+        np.testing.assert_allclose(ours, theirs, atol=0.06)
+
+
+def test_pairing_removes_what_is_shared():
+    rng = np.random.default_rng(2)
+    shared = rng.normal(scale=100.0, size=50)
+    low, high = mean_difference(shared + 0.3, shared + rng.normal(scale=0.1, size=50)).at(0.95)
+    assert 0.2 < low < high < 0.4
+
+
+def test_equal_samples_give_their_value_as_interval():
+    assert mean([2.0] * 5).at(0.95) == (2.0, 2.0)
+
+
+def test_intervals_are_the_same_in_every_call():
+    x = np.random.default_rng(3).normal(size=20)
+    assert mean(x).at(0.95) == mean(x).at(0.95)
+    estimate = mean(x)
+    before = estimate.at(0.95)
+    estimate.at(0.5)
+    assert estimate.at(0.95) == before
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: resampled(lambda i: 0.0, 1), "at least 2"),
+        (lambda: mean_difference([1.0, 2.0], [1.0]), "paired"),
+        (lambda: choose_then_test(np.zeros((3, 1))), "one half to choose by"),
+    ],
+)
+def test_too_little_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+@given(st.integers(1, 6), st.integers(2, 20), st.integers(0, 2**32 - 1))
+def test_choosing_and_testing_never_see_the_same_repetition(n_settings, n_repetitions, seed):
+    losses = np.random.default_rng(seed).permutation(n_settings * n_repetitions)
+    losses = losses.reshape(n_settings, n_repetitions).astype(float)
+    chosen, tested = choose_then_test(losses)
+    first = losses[:, : n_repetitions - tested.shape[1]]
+    assert not set(first.ravel()) & set(tested.ravel())
+    assert all(first[chosen].mean() <= row.mean() for row in first)
+
+
+def test_choosing_on_the_same_half_would_be_optimistic():
+    """Of many equal settings the chosen one is no better than any, on the other half."""
+    losses = np.random.default_rng(4).normal(size=(500, 40))
+    chosen, tested = choose_then_test(losses)
+    assert losses[chosen, :20].mean() < -0.4
+    assert abs(tested[chosen].mean()) < 0.7
+
+
+def test_the_four_verdicts_of_the_toy(quick, tmp_path):
+    verdicts = run(quick, tmp_path).verdicts.set_index("claim")
+    assert verdicts["verdict"].to_dict() == {
+        "saves": "held",
+        "rows": "held",
+        "share": "failed",
+        "broken": "not run",
+    }
+    assert verdicts.loc["rows", "value"] == 442
+    assert verdicts.loc["rows", "data"] == "diabetes"
+    assert "ZeroDivisionError" in verdicts.loc["broken", "reason"]
+    assert verdicts.loc["saves", "low"] < verdicts.loc["saves", "value"]
+    assert verdicts.loc["saves", "level"] == pytest.approx(1 - 0.05 / 2)
+    assert counts(verdicts) == "2 held, 1 failed, 1 not run"
+
+
+def test_without_a_run_no_claim_is_run(quick):
+    from wellposed_studies.discovery import find
+
+    table = not_run(find(quick.spec).study.claims, "nothing there")
+    assert set(table["verdict"]) == {"not run"}
+    assert table["value"].isna().all()
+
+
+def test_a_threshold_reads_as_it_is_declared():
+    texts = [str(t) for t in (at_least(0.5), at_most(1e-6), within(0, 2), Threshold(-inf, 0))]
+    assert texts == ["≥ 0.5", "≤ 1e-06", "in [0, 2]", "≤ 0"]
+    assert exact(1.0).at(0.5) == (1.0, 1.0)
