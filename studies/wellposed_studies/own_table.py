@@ -200,6 +200,8 @@ def _encode_target(table: OwnTable, values: np.ndarray) -> np.ndarray:
         raise DataError(
             f"the target {table.target!r} of {name} has {missing} missing values. Drop these rows."
         )
+    if not _is_text(values) and np.isinf(values).any():
+        raise DataError(f"the target {table.target!r} of {name} has infinite values.")
     if table.task == "regression":
         if _is_text(values):
             raise DataError(
@@ -207,8 +209,6 @@ def _encode_target(table: OwnTable, values: np.ndarray) -> np.ndarray:
                 f"needs; its first value is {values[0]!r}. For classes: --task classification"
             )
         y = values.astype(np.float64)
-        if not np.isfinite(y).all():
-            raise DataError(f"the target {table.target!r} of {name} has infinite values.")
         if y.min() == y.max():
             raise DataError(
                 f"the target {table.target!r} of {name} is {y[0]:g} in every row; there is nothing "
@@ -220,7 +220,7 @@ def _encode_target(table: OwnTable, values: np.ndarray) -> np.ndarray:
     classes, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(classes) < 2:
         raise DataError(
-            f"the target {table.target!r} of {name} has the one class {classes[0]!r}; expected two "
+            f"the target {table.target!r} of {name} has the one class '{classes[0]}'; expected two "
             "or more."
         )
     rare = [f"{c} ({k})" for c, k in zip(classes, counts) if k < MIN_ROWS_A_CLASS]

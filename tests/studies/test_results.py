@@ -48,7 +48,9 @@ def test_stacked_arrays_have_repetitions_first_and_agree_with_the_numbers(finish
     for row in stacked.to_dict("records"):
         assert row["prediction"].shape == (40, 8)
         errors = ((row["prediction"] - f) ** 2).mean(axis=1)
-        np.testing.assert_array_equal(errors, finished.table(factor=row["factor"], data="line").error)
+        np.testing.assert_array_equal(
+            errors, finished.table(factor=row["factor"], data="line").error
+        )
 
 
 def test_the_same_noise_is_behind_all_factors(finished):

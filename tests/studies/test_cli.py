@@ -1,0 +1,221 @@
+"""The command: what it prints, what it exits with, and that it answers at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from wellposed_studies import catalogue, cli
+from wellposed_studies.layout import cells_folder
+
+COMMANDS = ["list", "run", "verify", "report", "clean"]
+
+
+@pytest.fixture
+def wellposed(tmp_path, monkeypatch):
+    """Call the command in an empty folder, with no studies built in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogue, "names", lambda: [])
+
+    def call(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(cli.main, list(arguments))
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(wellposed, command):
+    assert "Example:" in wellposed(command, "--help")
+    assert command in wellposed("--help")
+
+
+def test_help_imports_nothing_heavy_and_answers_at_once():
+    code = (
+        "import sys\n"
+        "from wellposed_studies.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = 'torch pandas sklearn numpy scipy pyarrow rich matplotlib'.split()\n"
+        "print([m for m in heavy if m in sys.modules])\n"
+    )
+    command = [sys.executable, "-c", code]
+    seconds = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - begun)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert min(seconds) < 1.0
+
+
+def test_list_imports_no_torch():
+    code = (
+        "import sys\n"
+        "from wellposed_studies.cli import main\n"
+        "try: main(['list', '--claims'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'pandas', 'sklearn') if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    for name in catalogue.names():
+        assert name in done.stdout
+        assert re.search(r"\d+ claims; on .*; quick .*, full .* on two cores", done.stdout)
+
+
+def test_run_verify_clean(wellposed, toy, tmp_path):
+    output = wellposed("run", toy)
+    assert "200 cells on line, diabetes, profile quick" in output
+    assert "2 held, 1 failed, 1 not run" in output
+    output = wellposed("verify", toy, code=1)
+    assert re.search(r"held +saves: Shrinking saves\.", output)
+    assert re.search(r"FAILED +share: All\.", output)
+    assert re.search(r"not run +broken: Broken\.", output)
+    assert re.search(r"difference = \S+ \[\S+, \S+\] at 97.5 %, claimed ≥ -9 \(n = 40", output)
+    assert "deleted 0 cells and 0 runs" in wellposed("clean", toy)
+
+
+def test_verify_exits_with_2_where_nothing_was_run(wellposed, toy):
+    output = wellposed("verify", toy, code=2)
+    assert "0 held, 0 failed, 4 not run" in output
+    assert "wellposed run" in output
+
+
+def test_verify_exits_with_0_where_everything_held(wellposed, tmp_path):
+    (tmp_path / "fine.py").write_text(
+        "from wellposed_studies.claims import *\n"
+        "from wellposed_studies.study import *\n"
+        "class Fine(Study):\n"
+        "    title = 'Fine'\n"
+        "    data = {'d': Data(lambda rng, profile: {'n': 1}, task='regression')}\n"
+        "    factors = [Grid({})]\n"
+        "    claims = [Claim('c', 's', 'm', at_least(0), 'o', 's', lambda results: exact(1.0))]\n"
+        "    def measure(self, cell): return {'v': 1.0}\n"
+    )
+    wellposed("run", "./fine.py")
+    wellposed("verify", "./fine.py")
+    path = tmp_path / "fine.py"
+    path.write_text(path.read_text().replace("at_least(0)", "at_least(2)"))
+    assert "FAILED" in wellposed("verify", "./fine.py", code=1), "a changed claim is judged anew"
+    path.write_text(path.read_text().replace("title", "version = 2; title"))
+    assert "the study is 2" in wellposed("verify", "./fine.py", code=2)
+    assert "would delete 1 cells and 1 runs" in wellposed("clean", "./fine.py", "--dry-run")
+    assert len(list(cells_folder(tmp_path / "results", "fine").iterdir())) == 1
+    assert "deleted 1 cells and 1 runs" in wellposed("clean", "./fine.py")
+    assert not list(cells_folder(tmp_path / "results", "fine").iterdir())
+
+
+def test_clean_leaves_foreign_studies_alone(wellposed, toy):
+    wellposed("run", toy)
+    assert "Left alone, since they are not built in: toy-study" in wellposed("clean")
+
+
+def test_a_users_own_table(wellposed, toy, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=50), "price": rng.normal(size=50)})
+    frame.to_csv(tmp_path / "my.csv", index=False)
+    assert "on my, line" in wellposed("run", toy, "--data", "my.csv", "--target", "price")
+    output = wellposed("run", toy, "--data", "my.csv", "--target", "prize", code=2)
+    assert "Did you mean 'price'?" in output
+    output = wellposed("run", toy, "--target", "price", code=2)
+    assert "--data, which is missing" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rnu"], "Did you mean 'run'?"),
+        (["run", "bias"], "there is no study 'bias'"),
+        (["run", "./nothing.py"], "there is no file"),
+        (["run", "--profile", "quik"], "'quik' is not one of"),
+        (["run", "--n-jobs", "0"], "expected 1 or more"),
+        (["run", "--seed", "-1"], "--seed"),
+        (["report", "--to", "htm"], "Did you mean 'html'?"),
+    ],
+)
+def test_wrong_usage_is_answered_in_a_sentence(wellposed, arguments, sentence):
+    output = wellposed(*arguments, code=2)
+    assert sentence in output
+    assert "Traceback" not in output
+
+
+def test_failed_cells_exit_with_1_and_show_where(wellposed, toy, monkeypatch):
+    monkeypatch.setenv("TOY_FAILS", "line-3")
+    output = wellposed("run", toy, code=1)
+    assert "3 of 200 cells failed" in output
+    assert "asked to fail" in output
+
+
+def test_there_is_no_bar_without_a_terminal(wellposed, toy):
+    assert "elapsed" not in wellposed("run", toy)
+
+
+def test_there_is_a_bar_with_the_time_left_on_a_terminal(toy, tmp_path):
+    pty = pytest.importorskip("pty")
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wellposed_studies", "run", toy],
+        cwd=tmp_path,
+        env={**os.environ, "TOY_SECONDS": "0.01", "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.DEVNULL,
+        stderr=child,
+    )
+    os.close(child)
+    drawn = b""
+    while True:
+        try:
+            piece = os.read(parent, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        drawn += piece
+    os.close(parent)
+    assert process.wait() == 0
+    assert b"200/200" in drawn
+    assert b"elapsed" in drawn
+    assert b"left" in drawn
+
+
+def test_ctrl_c_is_told_and_goes_on_later(toy, command, tmp_path):
+    process = command("run", toy, TOY_SECONDS="0.05")
+    folder = cells_folder(tmp_path / "results", "toy-study")
+    while not list(folder.glob("*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert re.search(r"interrupted: [1-9]\d* of 200 missing cells were computed and stored", errors)
+    assert "Traceback" not in errors
+
+
+def test_reports_go_through_the_renderer(wellposed, monkeypatch, tmp_path):
+    rendering = pytest.importorskip("wellposed_studies.rendering")
+    calls = []
+
+    def render(*arguments):
+        calls.append(arguments)
+        return [tmp_path / "a.html"]
+
+    monkeypatch.setattr(rendering, "render", render)
+    output = wellposed("report", "toy", "--to", "html", "--engine", "embedded", "--results", "r")
+    names, formats, engine, results, _ = calls[0]
+    assert (names, formats, engine, str(results)) == (["toy"], ["html"], "embedded", "r")
+    assert "a.html" in output
+
+
+def test_a_missing_renderer_is_named_with_its_extra(wellposed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wellposed_studies.rendering", None)
+    assert "wellposed[reports]" in wellposed("report", code=1)
