@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 
 import torch
@@ -21,17 +22,42 @@ def inverted_mask(bits: Tensor, rate: Tensor, dtype: torch.dtype) -> Tensor:
         Uniform integers; the rate is met to 2**-17.
     rate : Tensor of shape (K,)
     """
-    threshold = (rate.double() * 65536).round() - 32768
-    keep = bits >= threshold.to(torch.int16)[:, None, None]
-    return keep.to(dtype).mul_((1.0 / (1.0 - rate))[:, None, None])
+    return _scaled(bits, *_threshold_and_scale(rate), dtype)
 
 
-class Dropout(Regularizer):
+def _threshold_and_scale(rate: Tensor) -> tuple[Tensor, Tensor]:
+    threshold = ((rate.double() * 65536).round() - 32768).to(torch.int16)
+    return threshold[:, None, None], (1.0 / (1.0 - rate))[:, None, None]
+
+
+def _scaled(bits: Tensor, threshold: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    shape = torch.broadcast_shapes(bits.shape, threshold.shape)
+    keep = torch.empty(shape, dtype=dtype, device=bits.device)
+    return torch.ge(bits, threshold, out=keep).mul_(scale)
+
+
+class _Masking(Regularizer):
+    """Draws masks from its streams."""
+
+    interval = Interval(Real, 0, 1, closed="left")
+    random = True
+
+    def __init__(self, strength: Tensor, setting: Setting) -> None:
+        super().__init__(strength, setting)
+        self._how = _threshold_and_scale(strength)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self._how = _threshold_and_scale(self.strength)
+
+    def _draw(self, stream: Stream) -> Tensor:
+        return _scaled(stream.draw(), *self._how, self.setting.dtype)
+
+
+class Dropout(_Masking):
     """Each hidden unit is dropped with this rate, anew for every sample of every step."""
 
     name = "dropout"
-    interval = Interval(Real, 0, 1, closed="left")
-    random = True
     needs_hidden = True
 
     def __init__(self, strength: Tensor, setting: Setting) -> None:
@@ -42,15 +68,13 @@ class Dropout(Regularizer):
         ]
 
     def mask(self, layer: int) -> Tensor:
-        return inverted_mask(self.streams[layer].draw(), self.strength, self.setting.dtype)
+        return self._draw(self.streams[layer])
 
 
-class InputDropout(Regularizer):
+class InputDropout(_Masking):
     """Each input is dropped with this rate, anew for every sample of every step."""
 
     name = "input_dropout"
-    interval = Interval(Real, 0, 1, closed="left")
-    random = True
 
     def __init__(self, strength: Tensor, setting: Setting) -> None:
         super().__init__(strength, setting)
@@ -60,4 +84,4 @@ class InputDropout(Regularizer):
         ]
 
     def inputs(self, x: Tensor) -> Tensor:
-        return x * inverted_mask(self.streams[0].draw(), self.strength, x.dtype)
+        return x * self._draw(self.streams[0])

@@ -65,7 +65,8 @@ class Batches:
 
     def __init__(self, requests: Sequence[Request]) -> None:
         self._requests = list(requests)
-        self._like = requests[0].rows
+        like = requests[0].rows
+        self._columns = like.inputs, like.targets, slice(like.weight, like.weight + 1)
         self._width = requests[0].width
         sources = {id(request.rows): request.rows for request in requests}
         starts, n = {}, 0
@@ -129,8 +130,7 @@ class Batches:
     def _gather(self, at: int) -> Batch:
         assert self._index is not None
         assert self._share is not None
-        like = self._like
-        flat = self._index[at].view(-1)
-        rows = self._pool.index_select(0, flat).view(-1, self._width, self._pool.shape[1]).mT
-        weight = rows[:, like.weight : like.weight + 1] * self._share[at]
-        return Batch(rows[:, like.inputs], rows[:, like.targets], weight)
+        inputs, targets, weight = self._columns
+        rows = self._pool.index_select(0, self._index[at].view(-1))
+        rows = rows.view(-1, self._width, self._pool.shape[1]).mT
+        return Batch(rows[:, inputs], rows[:, targets], rows[:, weight] * self._share[at])

@@ -78,19 +78,29 @@ class Adam(Optimizer):
         super().__init__(theta, learning_rate)
         self.moments = [torch.zeros_like(theta), torch.zeros_like(theta)]
         self.n_updates = n_updates
+        self._step = torch.full((), float(n_updates), device=theta.device)
+
+    def _set_rates(self, like: Tensor) -> None:
+        super()._set_rates(like)
+        # The kernel takes one rate: networks with equal rates lie side by side and go together.
+        self._runs = [(rate, len(list(run))) for rate, run in groupby(self.learning_rate)]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self._set_rates(self.rates)
 
     def step(self, theta: Tensor, grad: Tensor) -> None:
-        # The kernel takes one rate: networks with equal rates lie side by side and go together.
-        for rate, run in groupby(range(len(theta)), key=self.learning_rate.__getitem__):
-            first, *rest = run
-            rows = slice(first, first + 1 + len(rest))
+        self._step += 1
+        lengths = [length for _, length in self._runs]
+        parts = [tensor.split(lengths) for tensor in (theta, grad, *self.moments)]
+        for (rate, _), theta_k, grad_k, mean_k, square_k in zip(self._runs, *parts):
             torch._fused_adam_(
-                [theta[rows]],
-                [grad[rows]],
-                [self.moments[0][rows]],
-                [self.moments[1][rows]],
+                [theta_k],
+                [grad_k],
+                [mean_k],
+                [square_k],
                 [],
-                [torch.full((), float(self.n_updates + 1), device=theta.device)],
+                [self._step],
                 lr=rate,
                 beta1=self.beta1,
                 beta2=self.beta2,

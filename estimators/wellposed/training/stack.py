@@ -125,7 +125,6 @@ class Stack:
 
     # ------------------------------------------------------------------ one step
 
-    @torch.no_grad()
     def step(self) -> None:
         """Show every network its next batch and update it."""
         batch = self.batches.next()
@@ -172,6 +171,7 @@ class Stack:
 
     # ------------------------------------------------------------------ epochs
 
+    @torch.no_grad()
     def advance(self) -> list[int]:
         """Train until an epoch ends, and return the rows of the networks that completed one."""
         until = min(self._ends)
@@ -192,7 +192,6 @@ class Stack:
         self.optimizer.moments = [moment[None] for moment in state.moments]
         self._view()
 
-    @torch.no_grad()
     def _epoch_losses(self, rows: list[int]) -> list[float]:
         n_batches = [self.n_updates - start for start in self._starts]
         objective = self._loss_sum / self._loss_sum.new_tensor(n_batches)
