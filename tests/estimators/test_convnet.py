@@ -10,7 +10,8 @@ from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
 from wellposed.activations import ACTIVATIONS
-from wellposed.convnet import ConvNet, image_shape, max_pool, patches
+from wellposed.convnet import ConvNet, image_shape
+from wellposed.image_maps import max_pool, patches
 from wellposed.networks import pad16
 from wellposed.regularizers.constraints import MaxNorm
 from wellposed.training.request import Request, Rows
