@@ -1,0 +1,104 @@
+"""Every code block of the README runs, and its table of regularizers is the code's."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wellposed import NetClassifier, NetRegressor
+from wellposed.regularizers import REGULARIZERS
+from wellposed_studies.cli import main
+from wellposed_studies.discovery import find
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+STUDY = next(code for _, code in BLOCKS if code.startswith("# my_study.py"))
+COMMANDS = [
+    line for kind, code in BLOCKS if kind == "console" for line in code.splitlines() if line
+]
+#: Parameters in the table whose classes are no regularizers of a single step.
+OTHERS = {"early_stopping", "retrain", "averaging"}
+
+
+def test_blocks_are_python_or_commands() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"python", "console"}
+
+
+def test_the_python_blocks_run_one_after_the_other() -> None:
+    names: dict[str, object] = {}
+    for kind, code in BLOCKS:
+        if kind == "python" and code is not STUDY:
+            exec(compile(code, "README.md", "exec"), names)
+    assert names["search"].best_score_ > 0.9  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_make_knows_the_targets(command: str) -> None:
+    done = subprocess.run(
+        [*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_studies_of_the_commands_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long studies are not run here; their names and options are read as the command reads them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_study.py").write_text(STUDY, encoding="utf-8")
+    commands = [shlex.split(c)[1:] for c in COMMANDS if c.startswith("wellposed ")]
+    assert len(commands) + sum(c.startswith("make ") for c in COMMANDS) == len(COMMANDS)
+    for name, *arguments in commands:
+        context = main.commands[name].make_context(name, list(arguments))
+        for study in context.params.get("names", ()):
+            assert find(study).study.claims
+
+
+def test_the_own_study_runs_and_its_claim_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_study.py").write_text(STUDY, encoding="utf-8")
+    for command in COMMANDS:
+        if "my_study" in command:
+            done = CliRunner().invoke(main, shlex.split(command)[1:], catch_exceptions=False)
+            assert done.exit_code == 0, done.output
+    assert "held" in done.output
+
+
+def test_the_table_has_a_row_for_every_regularizer_with_its_default_and_section() -> None:
+    pattern = r"^\| `(\w+)` \| (\S+) \| .* \| ([\d.]+) \|$"
+    rows = {
+        name: (off, section) for name, off, section in re.findall(pattern, README, re.MULTILINE)
+    }
+    assert set(rows) == {*REGULARIZERS, *OTHERS}
+    parameters = inspect.signature(NetClassifier).parameters
+    documentation = inspect.getdoc(NetClassifier) or ""
+    for name, (off, section) in rows.items():
+        assert str(parameters[name].default) in (off, f"{off}.0"), name
+        entry = re.search(rf"^{name} : .*\n((?:    .*\n)+)", documentation, re.MULTILINE)
+        assert entry, name
+        named = re.findall(r"section ([\d.]+\d)", entry[1])
+        assert section in named or not named, name
+
+
+def test_regressor_and_classifier_share_the_regularizers() -> None:
+    classifier = set(inspect.signature(NetClassifier).parameters)
+    regressor = set(inspect.signature(NetRegressor).parameters)
+    assert classifier - regressor == {"class_weight", "label_smoothing"}
+    assert regressor <= classifier
+    assert {*REGULARIZERS, *OTHERS} <= classifier
+
+
+def test_the_files_that_are_linked_exist_and_figures_are_small() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert any(link.startswith("docs/") for link in links)
+    for link in links:
+        assert (ROOT / link).is_file(), link
+        assert (ROOT / link).stat().st_size < 200_000, link
