@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from .activations import ACTIVATIONS
 from .image_maps import max_pool, patches
-from .networks import Layer, lay_out, pad16
+from .networks import Flat, Layer, autograd_backward, lay_out, pad16
 
 _PATCH_BYTES = 1 << 26  # what the patches of one network may take when it predicts
 
@@ -50,7 +50,7 @@ def image_shape(n_inputs: int) -> tuple[int, int, int]:
 
 
 @dataclass(frozen=True)
-class ConvNet:
+class ConvNet(Flat):
     """Convolutional networks of one shape.
 
     Each hidden layer is a 3 x 3 convolution that keeps the image's size ("same" padding), the
@@ -74,8 +74,6 @@ class ConvNet:
     >>> [(layer.n_in, layer.n_out) for layer in network.layers]
     [(9, 8), (72, 16), (64, 10)]
     """
-
-    exact_rows: ClassVar[bool] = False  # batches may be padded with rows
 
     shape: tuple[int, int, int]
     n_outputs: int
@@ -106,17 +104,6 @@ class ConvNet:
         return math.prod(self.shape)
 
     @property
-    def n_weights(self) -> int:
-        """Padded number of weights: the first columns of ``theta``, those that are penalised."""
-        return self.layers[-1].weight.stop
-
-    @property
-    def size(self) -> int:
-        """P, the number of columns of ``theta``."""
-        last = self.layers[-1].bias
-        return self.n_weights if last is None else last.stop
-
-    @property
     def n_inputs_padded(self) -> int:
         return pad16(self.n_inputs)
 
@@ -124,17 +111,6 @@ class ConvNet:
     def hidden_units(self) -> tuple[int, ...]:
         """Padded sizes of the hidden layers after pooling: what dropout masks must cover."""
         return tuple(pad16(math.prod(shape)) for shape in self._shapes[1:])
-
-    def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without).
-
-        A convolution's row holds all of in x 3 x 3.
-        """
-        weights = [
-            theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
-        ]
-        biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
-        return weights, biases
 
     def forward(
         self,
@@ -176,9 +152,7 @@ class ConvNet:
         masks: Sequence[Tensor] | None = None,
     ) -> None:
         """Back-propagate dJ/dz [K, out, B] into the gradients, in place."""
-        z, *leaves = tape
-        for into, grad in zip((*weight_grads, *bias_grads), torch.autograd.grad(z, leaves, slope)):
-            into.copy_(grad)
+        autograd_backward(tape, slope, weight_grads, bias_grads)
 
     def feature_map(
         self, weights: Sequence[Tensor], biases: Sequence[Tensor], x: Tensor, layer: int = 0
@@ -226,15 +200,6 @@ class ConvNet:
             if masks is not None:
                 h = h * masks[i][:, : math.prod(h.shape[1:4])].unflatten(1, h.shape[1:4])
             yield a[:, : layer.n_out], h
-
-    @cached_property
-    def real(self) -> Tensor:
-        """Mask [P] of the entries of ``theta`` that are parameters, not padding."""
-        mask = torch.zeros(self.size, dtype=torch.bool)
-        weights, biases = self.coefs(mask)
-        for part in (*weights, *biases):
-            part[...] = True
-        return mask
 
     def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Draw one network's parameters [P], as `MLP.init` does.

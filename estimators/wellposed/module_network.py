@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .networks import pad16
+from .networks import autograd_backward, pad16
 from .training.streams import generator
 
 Factory = Callable[[int, int], nn.Module]
@@ -178,10 +178,7 @@ class ModuleNetwork:
         masks: Sequence[Tensor] | None = None,
     ) -> None:
         """Back-propagate dJ/dz [1, out, B] into the gradients, by autograd."""
-        z, *leaves = tape
-        grads = torch.autograd.grad(z, leaves, slope[:, : self.n_outputs], allow_unused=True)
-        for into, grad in zip((*weight_grads, *bias_grads), grads):
-            into.zero_() if grad is None else into.copy_(grad)
+        autograd_backward(tape, slope[:, : self.n_outputs], weight_grads, bias_grads)
 
     def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Return the parameters that the module drew itself, [P]."""

@@ -70,8 +70,57 @@ def lay_out(shapes: Sequence[tuple[int, int]], fit_intercept: bool) -> tuple[Lay
     )
 
 
+class Flat:
+    """Networks of affine ``layers``, whose parameters lie in one flat buffer."""
+
+    exact_rows: ClassVar[bool] = False  # batches may be padded with rows
+    layers: tuple[Layer, ...]
+
+    @property
+    def n_weights(self) -> int:
+        """Padded number of weights: the first columns of ``theta``, those that are penalised."""
+        return self.layers[-1].weight.stop
+
+    @property
+    def size(self) -> int:
+        """P, the number of columns of ``theta``."""
+        last = self.layers[-1].bias
+        return self.n_weights if last is None else last.stop
+
+    def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without)."""
+        weights = [
+            theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
+        ]
+        biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
+        return weights, biases
+
+    def coefs(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Real weights and biases of one network, as views of ``theta`` [P]."""
+        raise NotImplementedError
+
+    @cached_property
+    def real(self) -> Tensor:
+        """Mask [P] of the entries of ``theta`` that are parameters, not padding."""
+        mask = torch.zeros(self.size, dtype=torch.bool)
+        for parts in self.coefs(mask):
+            for part in parts:
+                part[...] = True
+        return mask
+
+
+def autograd_backward(
+    tape: list[Tensor], slope: Tensor, weight_grads: Sequence[Tensor], bias_grads: Sequence[Tensor]
+) -> None:
+    """Back-propagate dJ/dz into the gradients, in place, through a tape of [z, *leaves]."""
+    z, *leaves = tape
+    grads = torch.autograd.grad(z, leaves, slope, allow_unused=True)
+    for into, grad in zip((*weight_grads, *bias_grads), grads):
+        into.zero_() if grad is None else into.copy_(grad)
+
+
 @dataclass(frozen=True)
-class MLP:
+class MLP(Flat):
     """Multilayer perceptrons of one shape.
 
     Parameters
@@ -84,8 +133,6 @@ class MLP:
     fit_intercept : bool
         Whether units have biases.
     """
-
-    exact_rows: ClassVar[bool] = False  # batches may be padded with rows
 
     n_inputs: int
     n_outputs: int
@@ -100,17 +147,6 @@ class MLP:
         object.__setattr__(self, "layers", lay_out(shapes, self.fit_intercept))
 
     @property
-    def n_weights(self) -> int:
-        """Padded number of weights: the first columns of ``theta``, those that are penalised."""
-        return self.layers[-1].weight.stop
-
-    @property
-    def size(self) -> int:
-        """P, the number of columns of ``theta``."""
-        last = self.layers[-1].bias
-        return self.n_weights if last is None else last.stop
-
-    @property
     def n_inputs_padded(self) -> int:
         return self.layers[0].cols
 
@@ -118,14 +154,6 @@ class MLP:
     def hidden_units(self) -> tuple[int, ...]:
         """Padded sizes of the hidden layers: what dropout masks must cover."""
         return tuple(layer.rows for layer in self.layers[:-1])
-
-    def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without)."""
-        weights = [
-            theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
-        ]
-        biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
-        return weights, biases
 
     def forward(
         self,
@@ -196,16 +224,6 @@ class MLP:
             else None
             for layer in self.layers[:-1]
         ]
-
-    @cached_property
-    def real(self) -> Tensor:
-        """Mask [P] of the entries of ``theta`` that are parameters, not padding."""
-        theta = torch.zeros(1, self.size, dtype=torch.bool)
-        for layer in self.layers:
-            _weight(theta, layer)[:] = True
-            if layer.bias:
-                _bias(theta, layer)[:] = True
-        return theta[0]
 
     def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Draw one network's parameters [P].
