@@ -22,7 +22,7 @@ except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
 if TYPE_CHECKING:
     from .own_table import OwnTable
 
-HELD, FAILED, NOT_RUN = 0, 1, 2
+HELD, FAILED, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
 class _Group(click.Group):
@@ -39,11 +39,17 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except StudyError as error:
-            trace = getattr(error, "trace", "")
-            if trace:
-                click.echo(trace, err=True)
-            click.echo(f"Error: {error}", err=True)
+            _tell(error)
             ctx.exit(NOT_RUN if ctx.invoked_subcommand == "verify" else error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Error: interrupted; everything that was finished is stored.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _tell(error: StudyError) -> None:
+    """Print an error, after the traceback of a study's own code if there is one."""
+    trace = getattr(error, "trace", "")
+    click.echo(f"{trace}\nError: {error}" if trace else f"Error: {error}", err=True)
 
 
 results_option = click.option(
@@ -139,8 +145,9 @@ def run(
     where it was when the same command is given again. A study of your own is given by its file.
     With --data your table stands in for the study's real data sets.
 
-    Exits with 0 if all cells were computed, whatever the claims say; with 1 if something failed;
-    with 2 on wrong usage; with 130 after Ctrl-C.
+    A study whose cells fail does not keep the others from running. Exits with 0 if all cells
+    were computed, whatever the claims say; with 1 if something failed; with 2 on wrong usage; with
+    130 after Ctrl-C.
 
     \b
     Example:
@@ -150,6 +157,7 @@ def run(
     """
     from .data import Selection
     from .discovery import find
+    from .runner import CellsFailed
     from .runner import run as run_study
     from .verdicts import counts
     from .watching import watched
@@ -158,10 +166,16 @@ def run(
         raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
     sources = [find(name) for name in names or _built_in()]
     own = _own_table(data, target, task)
+    failed = False
     for source in sources:
-        with watched(source.name, quiet=quiet) as progress:
-            selection = Selection(source.spec, profile, seed, own)
-            finished = run_study(selection, results, n_jobs=n_jobs, progress=progress)
+        selection = Selection(source.spec, profile, seed, own)
+        try:
+            with watched(source.name, quiet=quiet) as progress:
+                finished = run_study(selection, results, n_jobs=n_jobs, progress=progress)
+        except CellsFailed as error:
+            _tell(error)
+            failed = True
+            continue
         manifest = finished.manifest
         click.echo(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
@@ -170,6 +184,8 @@ def run(
     place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
     shown = " ".join(shlex.quote(name) for name in names)
     click.echo(f"Claims in full: wellposed verify {shown}{place}".replace("  ", " "))
+    if failed:
+        sys.exit(FAILED)
 
 
 @main.command()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from .digest import digest
 from .discovery import find
 from .errors import DataError, StudyError
@@ -78,14 +80,16 @@ def data_sets(study: Study, own: OwnTable | None) -> dict[str, DataSet]:
 
 
 @lru_cache(maxsize=8)
-def load_data(selection: Selection, name: str, expected: str | None = None) -> Any:
-    """A data set of a run, loaded and prepared, as a Bunch.
+def load_data(selection: Selection, name: str, expected: str) -> Any:
+    """A data set of a run, loaded and prepared, as a Bunch; kept for the next call.
+
+    Its arrays are read-only: a cell that changed them would change its neighbours' results.
 
     Parameters
     ----------
     selection : Selection
     name : str
-    expected : str or None
+    expected : str
         The digest that it had when the run was planned.
 
     Raises
@@ -93,6 +97,19 @@ def load_data(selection: Selection, name: str, expected: str | None = None) -> A
     StudyError
         If the digest is another now.
     """
+    bunch, found = load_anew(selection, name)
+    if found != expected:
+        raise StudyError(
+            f"data set {name!r} is not what it was when the run was planned: its digest is "
+            f"{found[:12]}, expected {expected[:12]}. Either the file, a library's "
+            "version or the study's code has changed, or the loader draws from a random stream "
+            "other than the `rng` it is given. Run the study again."
+        )
+    return bunch
+
+
+def load_anew(selection: Selection, name: str) -> tuple[Any, str]:
+    """A data set of a run, loaded and prepared, and its digest."""
     from sklearn.utils import Bunch
 
     study = find(selection.spec).study
@@ -108,15 +125,14 @@ def load_data(selection: Selection, name: str, expected: str | None = None) -> A
         raise StudyError(
             f"`prepare` returned {type(prepared).__name__} for {name!r}; expected a mapping."
         )
-    bunch = Bunch(**prepared)
-    if expected is not None and digest(dict(bunch)) != expected:
-        raise StudyError(
-            f"data set {name!r} is not what it was when the run was planned: its digest is "
-            f"{digest(dict(bunch))[:12]}, expected {expected[:12]}. Either the file, a library's "
-            "version or the study's code has changed, or the loader draws from a random stream "
-            "other than the `rng` it is given. Run the study again."
-        )
-    return bunch
+    try:
+        found = digest(dict(prepared))
+    except TypeError as error:
+        raise StudyError(f"data set {name!r} has no digest: {error}") from error
+    for value in prepared.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    return Bunch(**prepared), found
 
 
 def selection_from(source: Source, manifest: Mapping[str, Any]) -> Selection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .data import DataSet, Selection, data_sets, load_data
+from .data import DataSet, Selection, data_sets, load_anew
 from .digest import digest
 from .discovery import find
 from .errors import StudyError
@@ -107,11 +107,7 @@ def make_plan(selection: Selection) -> Plan:
 
 def _record(selection: Selection, chosen: DataSet) -> dict[str, Any]:
     """What the manifest says about a data set; loads it."""
-    data = load_data(selection, chosen.name)
-    try:
-        data_digest = digest(dict(data))
-    except TypeError as error:
-        raise StudyError(f"data set {chosen.name!r} has no digest: {error}") from error
+    data, data_digest = load_anew(selection, chosen.name)
     own = selection.own
     declared = chosen.declared
     return {

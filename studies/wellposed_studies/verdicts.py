@@ -228,6 +228,7 @@ def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
     about = (
         f"profile {results.profile}, seed {manifest['seed']}, {', '.join(results.data_names)}, "
         f"finished {manifest['finished']}"
+        + ("" if same_code else "; judged anew, since the study's file has changed since then")
     )
     return verdicts, about
 

@@ -157,6 +157,19 @@ def test_failed_cells_exit_with_1_and_show_where(wellposed, toy, monkeypatch):
     assert "asked to fail" in output
 
 
+def test_a_study_that_fails_does_not_keep_the_next_from_running(wellposed, toy):
+    with open("broken.py", "w") as file:
+        file.write(
+            "from wellposed_studies.study import *\n"
+            "class B(Study):\n    title = 'B'\n    factors = [Grid({})]\n"
+            "    data = {'d': Data(lambda rng, profile: {'n': 1}, task='regression')}\n"
+            "    def measure(self, cell): return {'v': 1 / 0}\n"
+        )
+    output = wellposed("run", "./broken.py", toy, code=1)
+    assert "1 of 1 cells failed" in output
+    assert "toy-study: 200 cells" in output
+
+
 def test_there_is_no_bar_without_a_terminal(wellposed, toy):
     assert "elapsed" not in wellposed("run", toy)
 

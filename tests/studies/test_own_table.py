@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wellposed_studies.data import Selection, data_sets, load_data
+from wellposed_studies.data import Selection, data_sets, load_anew, load_data
 from wellposed_studies.discovery import find
-from wellposed_studies.errors import DataError
+from wellposed_studies.errors import DataError, StudyError
 from wellposed_studies.own_table import OwnTable, load_table, open_table
 from wellposed_studies.runner import run
 
@@ -152,7 +152,7 @@ def test_a_study_runs_on_it(toy, frame, tmp_path):
     assert verdicts.loc["rows", "value"] == 60
     assert verdicts.loc["rows", "data"] == "my"
     assert results.manifest["own_table"]["target"] == "y"
-    np.testing.assert_array_equal(results.data("my").X, load_data(selection, "my").X)
+    np.testing.assert_array_equal(results.data("my").X, load_anew(selection, "my")[0].X)
 
 
 def test_a_changed_table_is_another_one(toy, frame, tmp_path):
@@ -161,8 +161,6 @@ def test_a_changed_table_is_another_one(toy, frame, tmp_path):
     first = run(Selection(toy, "quick", 0, own), tmp_path / "results")
     load_data.cache_clear()
     write(frame + 1.0, path)
-    from wellposed_studies.errors import StudyError
-
     with pytest.raises(StudyError, match="is not what it was when the run was planned"):
         first.data("my")
     load_data.cache_clear()

@@ -221,6 +221,16 @@ def test_a_loader_with_a_stream_of_its_own_is_found_out(tmp_path, monkeypatch):
         run(study, tmp_path)
 
 
+def test_a_cell_cannot_change_its_neighbours_data(tmp_path):
+    study = own_study(
+        tmp_path,
+        "    def prepare(self, data, rng, profile): return {'X': np.zeros(3)}\n"
+        "    def measure(self, cell): cell.data.X += 1; return {'v': cell.data.X.sum()}\n",
+    )
+    with pytest.raises(CellsFailed, match="read-only"):
+        run(study, tmp_path)
+
+
 def test_a_forgotten_random_state_depends_on_the_cell_alone(tmp_path, contents):
     study = own_study(tmp_path, "    def measure(self, cell): return {'v': np.random.normal()}\n")
     forwards = contents(run(study, tmp_path / "a"))
