@@ -78,13 +78,12 @@ def main(verbose: bool) -> None:
 
 
 @main.command("list")
-@click.option("--claims", is_flag=True, help="Print every claim as well.")
-def list_studies(claims: bool) -> None:
+def list_studies() -> None:
     """List the studies, their claims and how long they take.
 
     \b
     Example:
-      wellposed list --claims
+      wellposed list
     """
     from .discovery import find, names
 
@@ -94,10 +93,9 @@ def list_studies(claims: bool) -> None:
         click.echo(f"  {study.title}")
         minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
         data = ", ".join(study.data)
-        click.echo(f"    {len(study.claims)} claims; on {data}; {', '.join(minutes)} on two cores")
-        if claims:
-            for claim in study.claims:
-                click.echo(f"    - {claim.statement} ({claim.measured} {claim.threshold})")
+        click.echo(f"  {len(study.claims)} claims; on {data}; {', '.join(minutes)} on two cores")
+        for claim in study.claims:
+            click.echo(f"    - {claim.statement}")
     if not names():
         click.echo("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
 

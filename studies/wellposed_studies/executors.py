@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -26,6 +27,10 @@ SECONDS_A_BATCH = 0.5
 MAX_BATCH = 256
 
 
+#: What an executor yields: finished or failed cells, several at a time.
+Outcomes = Generator[list[Outcome], None, None]
+
+
 class WorkerDied(StudyError):
     """A process that computed cells was killed from outside."""
 
@@ -33,8 +38,10 @@ class WorkerDied(StudyError):
 class Executor(Protocol):
     """Computes cells."""
 
-    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Iterator[list[Outcome]]:
+    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Outcomes:
         """Yield the outcomes of all cells, in any order, as soon as they are there.
+
+        The run closes the generator when it stops early, and what is under way is given up.
 
         What is yielded together is stored together, so it should be no more than what one can
         afford to lose. `measure` can be sent to other processes and called from threads.
@@ -45,7 +52,7 @@ class Executor(Protocol):
 class Serial:
     """One cell after the other in this process."""
 
-    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Iterator[list[Outcome]]:
+    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Outcomes:
         """Outcomes in order, together as many as took about half a second."""
         done: list[Outcome] = []
         since = time.monotonic()
@@ -71,16 +78,18 @@ class Processes:
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
 
-    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Iterator[list[Outcome]]:
+    def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Outcomes:
         """Outcomes in the order in which processes finish them."""
-        pace = _Pace(len(cells))
+        if not cells:
+            return
         with parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", batch_size=1)
-            pace.n_jobs = effective_n_jobs(self.n_jobs)
+            pace = _Pace(effective_n_jobs(self.n_jobs))
             parent = os.getpid()
             tasks = (delayed(_batch)(measure, batch, parent) for batch in pace.batches(cells))
+            results = parallel(tasks)
             try:
-                for outcomes in parallel(tasks):
+                for outcomes in results:
                     pace.finished(outcomes)
                     yield outcomes
             except TerminatedWorkerError as error:
@@ -88,29 +97,28 @@ class Processes:
                     "a process that computed cells was killed, most likely for want of memory. "
                     "What was finished is stored; go on with fewer processes: --n-jobs 1"
                 ) from error
+            finally:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message=".*have been cancelled")
+                    results.close()
 
 
 class _Pace:
-    """Cuts cells into batches of about half a second, by how long cells took so far."""
+    """Cuts cells into batches of about half a second, by how long the last ones took."""
 
-    def __init__(self, n_cells: int) -> None:
-        self.left = n_cells
-        self.n_jobs = 1
-        self.count = 0
-        self.seconds = 0.0
+    def __init__(self, n_jobs: int) -> None:
+        self.n_jobs = n_jobs
+        self.seconds_a_cell = SECONDS_A_BATCH
 
     def finished(self, outcomes: list[Outcome]) -> None:
-        self.count += len(outcomes)
-        self.seconds += sum(outcome.seconds for outcome in outcomes)
+        total = sum(outcome.seconds for outcome in outcomes)
+        self.seconds_a_cell = max(total / len(outcomes), 1e-6)
 
     def batches(self, cells: Sequence[PlannedCell]) -> Iterator[list[PlannedCell]]:
         position = 0
         while position < len(cells):
-            size = 1
-            if self.count:
-                each = max(self.seconds / self.count, 1e-6)
-                fair = (len(cells) - position) // (2 * self.n_jobs)
-                size = max(1, min(int(SECONDS_A_BATCH / each), MAX_BATCH, fair))
+            fair = (len(cells) - position) // (2 * self.n_jobs)
+            size = max(1, min(int(SECONDS_A_BATCH / self.seconds_a_cell), MAX_BATCH, fair))
             yield list(cells[position : position + size])
             position += size
 

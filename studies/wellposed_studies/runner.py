@@ -162,14 +162,15 @@ def _compute_missing(
     failed: list[Outcome] = []
     done = 0
     try:
-        for outcomes in executor.run(Measure(plan.selection), missing) if missing else ():
-            good = [outcome for outcome in outcomes if outcome.measured is not None]
-            failed += [outcome for outcome in outcomes if outcome.measured is None]
-            store.add(good, record)
-            done += len(good)
-            progress.advanced(len(outcomes))
-            if len(failed) >= MAX_FAILURES:
-                break
+        with contextlib.closing(executor.run(Measure(plan.selection), missing)) as stream:
+            for outcomes in stream:
+                good = [outcome for outcome in outcomes if outcome.measured is not None]
+                failed += [outcome for outcome in outcomes if outcome.measured is None]
+                store.add(good, record)
+                done += len(good)
+                progress.advanced(len(outcomes))
+                if len(failed) >= MAX_FAILURES:
+                    break
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: {done} of {len(missing)} missing cells were computed and stored. The "

@@ -63,7 +63,7 @@ def test_list_imports_no_torch():
     code = (
         "import sys\n"
         "from wellposed_studies.cli import main\n"
-        "try: main(['list', '--claims'])\n"
+        "try: main(['list'])\n"
         "except SystemExit: pass\n"
         "print([m for m in ('torch', 'pandas', 'sklearn') if m in sys.modules])\n"
     )
