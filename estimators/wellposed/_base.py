@@ -238,7 +238,7 @@ class BaseNet(BaseEstimator):
 
         state = State(initial_theta(request).clone(), [], 0)
         net = self._net = make_net(request, state, self.callbacks, self.verbose)
-        return run(request, alone=lambda: net.train(request))
+        return run(request, alone=lambda abandoned: net.train(request, abandoned))
 
     def _retrain(
         self, outcome: Outcome, request: Request, arrays: Arrays, held_out: Arrays

@@ -7,24 +7,23 @@ those of the ordinary loop, to the bit.
 
 from __future__ import annotations
 
+import math
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from joblib import parallel_config, register_parallel_backend
 from joblib._parallel_backends import ParallelBackendBase
+from scipy.sparse import issparse
 
-from .training.meeting import Call, Meeting, current_place
+from .training.meeting import Meeting
+from .training.tasks import Call, Failure, Task, current_task
 
-_IN_FLIGHT = 64  # joblib submits twice as many tasks ahead
-
-
-class _Failure:
-    """What a task raised."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+_N_JOBS = 64  # joblib submits twice as many tasks ahead
+_GRACE = 5.0  # seconds that a given-up call waits for its threads
 
 
 class TogetherBackend(ParallelBackendBase):
@@ -32,81 +31,106 @@ class TogetherBackend(ParallelBackendBase):
 
     ``n_jobs`` means nothing to it: how many tasks are in flight is decided by what trains fast and
     fits into memory.
+
+    Parameters
+    ----------
+    max_memory : float, default=2e9
+        Bytes that the samples of the tasks in flight may take.
+    meeting : Meeting, optional
+        Where to meet; a new one by default.
+    nesting_level, inner_max_num_threads : int, optional
+        joblib's.
     """
 
     supports_retrieve_callback = True
     supports_sharedmem = True
     uses_threads = True
 
-    def __init__(self, meeting: Meeting | None = None, max_memory: float = 2e9, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.meeting = meeting or Meeting(int(max_memory))
-        self._threads: set[threading.Thread] = set()
-        self._call: Call | None = None
+    def __init__(
+        self,
+        max_memory: float = 2e9,
+        *,
+        meeting: Meeting | None = None,
+        nesting_level: int | None = None,
+        inner_max_num_threads: int | None = None,
+    ) -> None:
+        super().__init__(nesting_level, inner_max_num_threads)
+        self.meeting = meeting or Meeting(max_memory)
+        self._calls: list[_OpenCall] = []  # a consumer of one's results may start another
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        return _IN_FLIGHT
+        return _N_JOBS
 
     def get_nested_backend(self) -> tuple[TogetherBackend, None]:
         level = (self.nesting_level or 0) + 1
-        return TogetherBackend(self.meeting, nesting_level=level), None
+        return TogetherBackend(meeting=self.meeting, nesting_level=level), None
+
+    # ------------------------------------------------------------------ a call
 
     def start_call(self) -> None:
-        place = current_place()
-        self._inside = place is not None
-        self._call = Call(place[1] if place else None)
-        if not self._inside:
-            self.meeting.add_busy(+1)
+        self._calls.append(_OpenCall(self.meeting))
 
     def stop_call(self) -> None:
-        if not self._inside:
-            self.meeting.add_busy(-1)
+        self._calls.pop().close()
 
     @contextmanager
     def retrieval_context(self) -> Iterator[None]:
-        with self.meeting.waiting():
+        with self.meeting.waiting(self._calls[-1].caller):
             yield
 
-    def submit(self, func: Callable[[], Any], callback: Any = None) -> threading.Thread:
-        self.meeting.add_busy(+1)
-        thread = threading.Thread(
-            target=self._run, args=(func, callback, self._call), name="wellposed-task", daemon=True
-        )
-        self._threads.add(thread)
-        thread.start()
-        return thread
+    def abort_everything(self, ensure_ready: bool = True) -> None:
+        self.meeting.cancel(self._calls[-1].call)
 
-    def _run(self, func: Callable[[], Any], callback: Any, call: Call) -> None:
-        try:
-            try:
-                with self.meeting.task(call):
-                    result = func()
-            except BaseException as error:
-                result = _Failure(error)
-            callback(result)
-        finally:
-            self._threads.discard(threading.current_thread())
-            self.meeting.add_busy(-1)
+    # ------------------------------------------------------------------ its tasks
+
+    def submit(self, func: Callable[[], Any], callback: Any = None) -> Task:
+        task = Task(self.meeting, self._calls[-1].call, func, callback, _n_bytes(func))
+        self.meeting.submit(task)
+        return task
 
     def retrieve_result_callback(self, out: Any) -> Any:
-        if isinstance(out, _Failure):
+        if isinstance(out, Failure):
             raise out.error
         return out
 
-    def abort_everything(self, ensure_ready: bool = True) -> None:
-        if self._call is not None:
-            self.meeting.cancel(self._call)
-        for thread in list(self._threads):
-            if thread is not threading.current_thread():
-                thread.join()
-        if ensure_ready:
-            self.start_call_again()
 
-    def start_call_again(self) -> None:
-        place = current_place()
-        self._call = Call(place[1] if place else None)
+class _OpenCall:
+    """A parallel call between its start and its end."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        task = current_task()
+        self.call = Call(task.call if task else None)
+        self._meeting = meeting
+        self._nested = task is not None and task.meeting is meeting
+        self.caller = task if self._nested else threading.current_thread()
+        # scikit-learn's tasks swap the warning filters of the process, each in its own time.
+        self._filters = None if task else warnings.catch_warnings()
+        if self._filters:
+            self._filters.__enter__()
+        meeting.join(self.caller)
+
+    def close(self) -> None:
+        self.call.wait(_GRACE)
+        if not self._nested:
+            self._meeting.leave(self.caller)
+            self._meeting.disperse(_GRACE)
+        if self._filters:
+            self._filters.__exit__(None, None, None)
+
+
+def _n_bytes(func: Any) -> int:
+    """Bytes of the arrays that a task is given, as numbers that can be trained on."""
+    calls = getattr(func, "items", [])
+    return max((sum(map(_size, (*args, *kw.values()))) for _, args, kw in calls), default=0)
+
+
+def _size(value: Any) -> int:
+    if issparse(value):
+        return int(value.data.nbytes)
+    itemsize = 4 if getattr(value, "dtype", None) == np.float32 else 8
+    return itemsize * math.prod(getattr(value, "shape", (0,)))
 
 
 register_parallel_backend("wellposed", TogetherBackend)
@@ -124,12 +148,13 @@ def fit_together(max_memory: float = 2e9) -> Iterator[Meeting]:
     Yields
     ------
     Meeting
-        ``stack_sizes`` tells how many networks each stack held.
+        Its ``stack_sizes`` tell how many networks each stack held.
 
     Notes
     -----
-    Inside, ``n_jobs`` means nothing. What cannot be part of a stack (a module of your own, a fit
-    with callbacks, an estimator of another library) is fitted as usual.
+    Inside, ``n_jobs`` means nothing: how many tasks are in flight is decided by what trains fast
+    and fits into memory. What cannot be part of a stack (a module of your own, a fit with
+    callbacks, an estimator of another library) is fitted as usual.
 
     Examples
     --------
@@ -138,12 +163,14 @@ def fit_together(max_memory: float = 2e9) -> Iterator[Meeting]:
     >>> from wellposed import NetClassifier, fit_together
     >>> X, y = load_iris(return_X_y=True)
     >>> grid = {"l2": [1e-3, 1e-2, 1e-1]}
-    >>> with fit_together():
+    >>> with fit_together() as meeting:
     ...     search = GridSearchCV(NetClassifier((), learning_rate=0.1, random_state=0), grid)
     ...     search = search.fit(X, y)
     >>> bool(search.best_score_ > 0.9)
     True
+    >>> meeting.stack_sizes  # 3 strengths x 5 folds
+    [15]
     """
-    meeting = Meeting(int(max_memory))
-    with parallel_config(backend=TogetherBackend(meeting), n_jobs=-1):
-        yield meeting
+    backend = TogetherBackend(max_memory)
+    with parallel_config(backend=backend, n_jobs=-1):
+        yield backend.meeting

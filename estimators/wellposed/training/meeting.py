@@ -1,61 +1,58 @@
 """A meeting point: fits that run at the same time wait for each other and train as stacks.
 
 Each `fit` posts its request and waits. When enough compatible requests are there, or nobody is
-left who could post another one, a stack of them is trained, in the thread of the first of them;
-then all go on. Who could still post is counted, never guessed by time: a thread is *busy* from the
-moment its task is submitted until it ends, except while it waits for a training or for tasks of
-its own.
+left who could post another one, a trainer takes a stack of them; then their tasks go on. Who could
+still post is counted, not guessed by time: a task is *busy* from the moment it is let in until it
+ends, except while it waits for a training or for tasks of its own.
+
+Tasks are let in as far as their samples fit into memory. One whose training does not wait for
+others is always in, and one that waits for its own tasks takes nobody's place: none waits for ever.
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from weakref import WeakValueDictionary
 
 import torch
 
 from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
+from .tasks import Call, Cancelled, Task, current_task
 
 logger = logging.getLogger("wellposed")
 
 _CACHE_BYTES = 8 << 20  # working set of one stack, to stay in a core's caches
 _MAX_STACK = 128
-_local = threading.local()
-
-
-class Cancelled(BaseException):
-    """The call that this task belongs to has been given up."""
-
-
-class Call:
-    """One parallel call, whose tasks can be given up together with those they started."""
-
-    def __init__(self, parent: Call | None) -> None:
-        self._parent, self._cancelled = parent, False
-
-    def cancel(self) -> None:
-        self._cancelled = True
-
-    @property
-    def cancelled(self) -> bool:
-        return self._cancelled or (self._parent is not None and self._parent.cancelled)
+_MAX_TASKS = 256  # let in at the same time
+_COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
+_PATIENCE = 3.0  # seconds without news after which busy tasks are no longer waited for
 
 
 class _Post:
     """A request on the board."""
 
-    def __init__(self, request: Request, call: Call, alone: Callable[[], Outcome] | None) -> None:
-        self.request, self.call, self.alone = request, call, alone
-        self.size = 1 if alone else stack_size(request)
-        self.news = threading.Event()
-        self.stack: list[_Post] | None = None  # those this post's thread has to train
-        self.outcome: Outcome | None = None
-        self.error: BaseException | None = None
+    def __init__(self, task: Task, request: Request) -> None:
+        self.task, self.request, self.size = task, request, stack_size(request)
+        self.told = threading.Event()
+        self.outcome: Outcome | BaseException | None = None
+
+    def result(self) -> Outcome:
+        self.told.wait()
+        outcome, self.outcome = self.outcome, None
+        assert outcome is not None
+        if isinstance(outcome, Outcome):
+            return outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # whose traceback holds this frame
 
 
 def stack_size(request: Request) -> int:
@@ -64,9 +61,16 @@ def stack_size(request: Request) -> int:
     if network.exact_rows:
         return 1
     units = network.n_inputs_padded + sum(network.hidden_units)
-    numbers = 4 * network.size + 3 * units * request.width
+    copies = 50 if request.solver == "lbfgs" else 4  # of the parameters
+    numbers = copies * network.size + 3 * units * request.width
     fit = _CACHE_BYTES // (numbers * request.rows.table.element_size())
     return max(1, min(_MAX_STACK, fit))
+
+
+def _memory(task: Task) -> int:
+    """Bytes that a task's samples take: a parent holds its rows, a fit makes copies of them."""
+    n_bytes = max(task.n_bytes, task.call.n_bytes)
+    return n_bytes if task.is_parent else _COPIES * n_bytes
 
 
 class Meeting:
@@ -74,188 +78,287 @@ class Meeting:
 
     Parameters
     ----------
-    max_memory : int
-        Bytes that the samples of tasks in flight may take.
+    max_memory : float
+        Bytes that the samples of the tasks let in may take. One task is always let in.
     n_trainers : int, default: number of CPUs
         Stacks that are trained at the same time.
+
+    Attributes
+    ----------
+    stack_sizes : list of int
+        Networks in each stack trained so far.
     """
 
-    def __init__(self, max_memory: int, n_trainers: int | None = None) -> None:
+    def __init__(self, max_memory: float, n_trainers: int | None = None) -> None:
+        if not max_memory > 0:
+            raise ValueError(f"max_memory={max_memory!r} must be a positive number of bytes.")
         self.max_memory = max_memory
-        self.stack_sizes: list[int] = []  # of the stacks trained so far
-        self._free = n_trainers or len(os.sched_getaffinity(0))
+        self.stack_sizes: list[int] = []
+        self._n_trainers = n_trainers or len(os.sched_getaffinity(0))
         self._lock = threading.Lock()
+        self._line: list[tuple[int, int, Task]] = []  # tasks to let in, the innermost first
+        self._number = count()
+        self._inside: set[Task] = set()
+        self._busy: set[object] = set()  # tasks, and threads that start calls from outside
         self._board: dict[Hashable, list[_Post]] = {}
-        self._busy = 0
-        self._seats = threading.Condition(self._lock)
-        self._seated, self._task_bytes = 0, 0
+        self._posts: set[_Post] = set()  # not told yet: on the board or in training
+        self._n_posts = 0
+        self._news = threading.Condition(self._lock)  # what trainers wait for
+        self._trainers: set[threading.Thread] = set()
+        self._n_training = 0
+        self._aside = threading.Semaphore(self._n_trainers)
         self._rows: WeakValueDictionary[Hashable, Rows] = WeakValueDictionary()
 
     # ------------------------------------------------------------------ who is busy
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the calling thread as waiting inside the block."""
-        self.add_busy(-1)
-        try:
-            yield
-        finally:
-            self.add_busy(+1)
-
-    def add_busy(self, n: int) -> None:
-        """Count n more busy threads."""
+    def join(self, who: object) -> None:
+        """Count somebody as busy."""
         with self._lock:
-            self._busy += n
-            self._train_what_is_ready()
+            self._busy.add(who)
+
+    def leave(self, who: object) -> None:
+        """No longer count somebody as busy."""
+        with self._lock:
+            self._busy.discard(who)
+            self._look_around()
+
+    def disperse(self, timeout: float) -> None:
+        """Wait until trainers have gone home, unless there are tasks left."""
+        with self._lock:
+            trainers = [] if self._inside else list(self._trainers)
+        for thread in trainers:
+            thread.join(timeout)
 
     @contextmanager
-    def task(self, call: Call) -> Iterator[None]:
-        """Take a seat for a task that has been counted as busy, and leave it at the end.
-
-        Seats are as many as their samples fit into `max_memory`; how much a task takes is known
-        from those before it.
-        """
-        with self.waiting(), self._seats:
-            self._seats.wait_for(lambda: call.cancelled or self._has_seat())
-            self._seated += 1
-        before = getattr(_local, "place", None)
-        _local.place = self, call
+    def waiting(self, who: object) -> Iterator[None]:
+        """Count somebody as waiting for tasks of its own inside the block."""
+        self._set_parent(who, True)
         try:
-            if call.cancelled:
-                raise Cancelled
             yield
         finally:
-            _local.place = before
-            with self._seats:
-                self._seated -= 1
-                self._seats.notify_all()
+            self._set_parent(who, False)
 
-    def _has_seat(self) -> bool:
-        if self._seated == 0:
+    def _set_parent(self, who: object, is_parent: bool) -> None:
+        with self._lock:
+            if isinstance(who, Task):
+                who.is_parent = is_parent
+            if is_parent:
+                self._busy.discard(who)
+                self._look_around()
+            else:
+                self._busy.add(who)
+
+    def _look_around(self) -> None:
+        """Let tasks in and wake a trainer, if there is reason to."""
+        self._let_in()
+        if self._is_ready():
+            self._news.notify()
+
+    # ------------------------------------------------------------------ tasks
+
+    def submit(self, task: Task) -> None:
+        """Let a task in as soon as there is room."""
+        with self._lock:
+            task.call.tasks.add(task)
+            heapq.heappush(self._line, (-task.call.depth, next(self._number), task))
+            self._let_in()
+
+    def end(self, task: Task) -> None:
+        """Say good-bye to a task that is over."""
+        with self._lock:
+            task.call.tasks.discard(task)
+            self._inside.discard(task)
+            self._busy.discard(task)
+            self._look_around()
+
+    def _let_in(self) -> None:
+        while self._line and self._has_room(self._line[0][-1]):
+            entry = heapq.heappop(self._line)
+            task = entry[-1]
+            self._inside.add(task)
+            self._busy.add(task)
+            try:
+                task.thread.start()
+            except RuntimeError:  # the system gives no more threads: wait for one to end
+                self._inside.discard(task)
+                self._busy.discard(task)
+                if not self._inside:
+                    raise
+                heapq.heappush(self._line, entry)
+                return
+
+    def _has_room(self, task: Task) -> bool:
+        rivals = [other for other in self._inside if not other.is_parent]
+        if task.call.cancelled or not rivals:
             return True
-        # Until the first task has told how much it takes, only a few are let in.
-        if self._task_bytes == 0:
-            return self._seated < 2
-        return (self._seated + 1) * self._task_bytes <= self.max_memory
+        if len(self._inside) >= _MAX_TASKS:
+            return False
+        if not task.call.n_bytes:  # nothing of ours in it, for all that is known
+            return sum(not rival.call.n_bytes for rival in rivals) < self._n_trainers
+        return sum(map(_memory, self._inside)) + _memory(task) <= self.max_memory
 
     def cancel(self, call: Call) -> None:
-        """Give up a call: its tasks that wait here raise `Cancelled`."""
+        """Give up a call: its tasks raise `Cancelled`, or never begin."""
         with self._lock:
             call.cancel()
-            self._seats.notify_all()
+            for post in [post for post in self._posts if post.task.call.cancelled]:
+                self._tell(post, Cancelled())
             for key, posts in list(self._board.items()):
-                for post in [post for post in posts if post.call.cancelled]:
-                    posts.remove(post)
-                    post.error = Cancelled()
-                    post.news.set()
-                if not posts:
+                self._board[key] = [post for post in posts if post in self._posts]
+                if not self._board[key]:
                     del self._board[key]
+            gone = [task for *_, task in self._line if task.call.cancelled]
+            # An interrupt may have struck between letting a task in and starting it.
+            gone += [t for t in self._inside if t.call.cancelled and t.thread.ident is None]
+            self._line = [entry for entry in self._line if not entry[-1].call.cancelled]
+            heapq.heapify(self._line)
+            self._news.notify_all()
+        for task in gone:
+            task.fail(Cancelled())
 
     # ------------------------------------------------------------------ the board
 
-    def post(self, request: Request, alone: Callable[[], Outcome] | None = None) -> Outcome:
-        """Wait until the request has been trained, and return what became of it.
-
-        ``alone`` trains it by itself, where it cannot be part of a stack.
-        """
-        _, call = _local.place
-        if call.cancelled:
-            raise Cancelled
-        post = _Post(request, call, alone)
+    def post(self, task: Task, request: Request) -> Outcome:
+        """Wait until the request has been trained, and return what became of it."""
+        request.rows = self._shared(request.rows)
+        if request.validation is not None:
+            request.validation = self._shared(request.validation)
+        post = _Post(task, request)
         with self._lock:
-            request.rows = self._same_rows(request.rows)
-            if request.validation is not None:
-                request.validation = self._same_rows(request.validation)
-            table = request.rows.table
-            self._task_bytes = max(self._task_bytes, 2 * table.nbytes)
-            self._seats.notify_all()
-            self._board.setdefault(id(post) if alone else request.structure, []).append(post)
-            self._busy -= 1
-            self._train_what_is_ready()
-        try:
-            post.news.wait()
-            if post.stack is not None:
-                self._train(post.stack)
-        finally:
-            with self._lock:
-                self._busy += 1
-        if post.error is not None:
-            raise post.error
-        assert post.outcome is not None
-        return post.outcome
+            if task.call.cancelled:
+                raise Cancelled
+            self._note(task, request)
+            self._posts.add(post)
+            self._n_posts += 1
+            self._board.setdefault(request.structure, []).append(post)
+            self._busy.discard(task)
+            self._look_around()
+            self._hire()
+        return post.result()
 
-    def _same_rows(self, rows: Rows) -> Rows:
+    @contextmanager
+    def aside(self, task: Task, request: Request) -> Iterator[Callable[[], bool]]:
+        """Let a task train its request by itself; gives the function that says when to give up."""
+        with self._lock:
+            self._note(task, request)
+            self._busy.discard(task)
+            self._look_around()
+        try:
+            with self._aside:
+                if task.call.cancelled:
+                    raise Cancelled
+                self.stack_sizes.append(1)
+                yield lambda: task.call.cancelled
+        except Abandoned:
+            raise Cancelled from None
+        finally:
+            self.join(task)
+
+    def _note(self, task: Task, request: Request) -> None:
+        """Remember how much memory tasks like this one take."""
+        call: Call | None = task.call
+        while call is not None:
+            call.n_bytes = max(call.n_bytes, request.rows.table.nbytes)
+            call = call.parent
+
+    def _shared(self, rows: Rows) -> Rows:
         """Return equal rows that are here already: folds are cut once for each candidate."""
         table = rows.table
-        key = (*table.shape, table.dtype, rows.n_inputs, float(table.sum()))
-        known = self._rows.get(key)
-        if known is not None and torch.equal(known.table, table):
-            return known
-        self._rows[key] = rows
-        return rows
+        some = table[:: max(1, len(table) // 64)].numpy(force=True)
+        kind = (table.shape, table.dtype, table.device, rows.n_inputs, rows.n_targets)
+        key = (*kind, hash(some.tobytes()))
+        with self._lock:
+            known = self._rows.setdefault(key, rows)
+        return known if torch.equal(known.table, table) else rows
 
-    def _train_what_is_ready(self) -> None:
-        """Hand full stacks, or all there is when nobody is busy, to free trainers."""
-        while self._free and self._board:
-            full = [key for key, posts in self._board.items() if len(posts) >= posts[0].size]
-            if not full and self._busy > 0:
-                return
-            key = max(full or self._board, key=lambda key: len(self._board[key]))
-            posts = self._board.pop(key)
-            posts.sort(key=lambda post: post.request.n_updates)  # those of a length together
-            stack, rest = posts[: posts[0].size], posts[posts[0].size :]
-            if rest:
-                self._board[key] = rest
-            self._free -= 1
-            stack[0].stack = stack
-            stack[0].news.set()
+    def _tell(self, post: _Post, outcome: Outcome | BaseException) -> None:
+        self._posts.discard(post)
+        self._busy.add(post.task)
+        post.outcome = outcome
+        post.told.set()
 
-    def _train(self, stack: list[_Post]) -> None:
-        """Train a stack and tell its posts."""
-        self.stack_sizes.append(len(stack))
-        try:
-            for post, outcome in zip(stack, self._outcomes(stack)):
-                if isinstance(outcome, Outcome):
-                    post.outcome = outcome
-                else:
-                    post.error = outcome
-        except BaseException as error:
-            for post in stack:
-                post.error = error
-        finally:
+    # ------------------------------------------------------------------ trainers
+
+    def _hire(self) -> None:
+        """Have one more trainer if all are training."""
+        if self._n_training == len(self._trainers) < self._n_trainers:
+            thread = threading.Thread(target=self._train, name="wellposed-trainer", daemon=True)
+            self._trainers.add(thread)
+            thread.start()
+
+    def _full(self) -> list[Hashable]:
+        return [key for key, posts in self._board.items() if len(posts) >= posts[0].size]
+
+    def _is_ready(self) -> bool:
+        return bool(self._board) and (not self._busy or bool(self._full()))
+
+    def _train(self) -> None:
+        """Train stacks as long as there is anything on the board."""
+        while stack := self._take():
+            outcomes = self._outcomes(stack)
             with self._lock:
-                self._free += 1
-                self._train_what_is_ready()
-            for post in stack:
-                post.news.set()
+                for post, outcome in zip(stack, outcomes):
+                    if post in self._posts:
+                        self._tell(post, outcome)
+                self._n_training -= 1
+            del stack, outcomes
+
+    def _take(self) -> list[_Post] | None:
+        """Wait for a full group, or for nobody being busy; None once the board is empty."""
+        with self._lock:
+            news = True
+            while self._board:
+                full = self._full()
+                if full or not self._busy or not news:
+                    return self._pick(full or list(self._board))
+                n_posts = self._n_posts
+                news = self._news.wait(_PATIENCE) or n_posts != self._n_posts
+            self._trainers.discard(threading.current_thread())
+            return None
+
+    def _pick(self, keys: list[Hashable]) -> list[_Post]:
+        key = max(keys, key=lambda key: len(self._board[key]))
+        posts = self._board.pop(key)
+        posts.sort(key=lambda post: post.request.n_updates)  # those of a length together
+        size = posts[0].size
+        stack, rest = posts[:size], posts[size:]
+        if rest:
+            self._board[key] = rest
+        self.stack_sizes.append(len(stack))
+        self._n_training += 1
+        if not self._board:
+            self._news.notify_all()
+        elif self._is_ready():
+            self._news.notify()
+            self._hire()
+        return stack
 
     def _outcomes(self, stack: list[_Post]) -> list[Outcome | BaseException]:
         def abandoned() -> bool:
-            return all(post.call.cancelled for post in stack)
+            return all(post.task.call.cancelled for post in stack)
 
         try:
-            alone = stack[0].alone
-            if alone is not None:
-                return [alone()]
             return list(train([post.request for post in stack], abandoned))
         except Abandoned:
             return [Cancelled() for _ in stack]
-        except Exception as error:
+        except BaseException as error:
             if len(stack) == 1:
                 return [error]
             logger.debug("a stack of %d failed (%s); training one by one", len(stack), error)
             return [self._outcomes([post])[0] for post in stack]
 
 
-def run(request: Request, alone: Callable[[], Outcome] | None = None) -> Outcome:
-    """Train a request: at the meeting point if this thread is at one, by itself otherwise."""
-    place = getattr(_local, "place", None)
-    if place is not None:
-        meeting, _ = place
-        return meeting.post(request, alone)
-    return alone() if alone else train([request])[0]
+def run(
+    request: Request, alone: Callable[[Callable[[], bool] | None], Outcome] | None = None
+) -> Outcome:
+    """Train a request: at the meeting point if this thread is at one, by itself otherwise.
 
-
-def current_place() -> tuple[Meeting, Call] | None:
-    """Return the meeting and call that this thread's task belongs to."""
-    return getattr(_local, "place", None)
+    ``alone`` trains it where it cannot be part of a stack, asking now and then whether to give up.
+    """
+    task = current_task()
+    if task is None:
+        return alone(None) if alone else train([request])[0]
+    if alone is None:
+        return task.meeting.post(task, request)
+    with task.meeting.aside(task, request) as abandoned:
+        return alone(abandoned)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -174,8 +174,11 @@ class SkorchNet(NeuralNet):
             np.asarray(X), target.numpy(force=True), None, theta.dtype, theta.device
         )
 
-    def train(self, request: Request) -> Outcome:
-        """Run a request, telling the callbacks, and leave the result in ``state``."""
+    def train(self, request: Request, abandoned: Callable[[], bool] | None = None) -> Outcome:
+        """Run a request, telling the callbacks, and leave the result in ``state``.
+
+        ``abandoned`` is asked before each step whether to give up, raising `Abandoned`.
+        """
         state, start = self.state, request.start
         state.moments, state.n_updates = (start.moments, start.n_updates) if start else ([], 0)
         X, y = _arrays(request, request.rows)
@@ -183,7 +186,7 @@ class SkorchNet(NeuralNet):
             outcome = Outcome(state)
             try:
                 self.notify("on_train_begin", X=X, y=y)
-                outcome = self._epochs(request, X, y, interrupted)
+                outcome = self._epochs(request, X, y, interrupted, abandoned)
                 with torch.no_grad():
                     state.theta.copy_(outcome.state.theta)
                 state.moments, state.n_updates = outcome.state.moments, outcome.state.n_updates
@@ -195,9 +198,14 @@ class SkorchNet(NeuralNet):
         return outcome
 
     def _epochs(
-        self, request: Request, X: np.ndarray, y: np.ndarray, interrupted: threading.Event
+        self,
+        request: Request,
+        X: np.ndarray,
+        y: np.ndarray,
+        interrupted: threading.Event,
+        abandoned: Callable[[], bool] | None,
     ) -> Outcome:
-        stack = Stack([replace(request, start=self.state)])
+        stack = Stack([replace(request, start=self.state)], abandoned)
         self.state.moments = [moment[0] for moment in stack.optimizer.moments]
         stack.adopt(self.state)
         stack.on_batch_begin, stack.on_batch_end = self._batch_begin, self._batch_end

@@ -70,10 +70,15 @@ class Stack:
     ----------
     requests : sequence of Request
         All of one ``structure``.
+    abandoned : callable, optional
+        Asked before each step whether to give up, raising `Abandoned`.
     """
 
-    def __init__(self, requests: Sequence[Request]) -> None:
+    def __init__(
+        self, requests: Sequence[Request], abandoned: Callable[[], bool] | None = None
+    ) -> None:
         first = requests[0]
+        self._abandoned = abandoned
         self.network = first.network
         self.outcomes: list[Outcome | None] = [None] * len(requests)
         # Equal learning rates side by side: Adam's kernel takes them together.
@@ -176,6 +181,8 @@ class Stack:
         """Train until an epoch ends, and return the rows of the networks that completed one."""
         until = min(self._ends)
         while self.n_updates < until:
+            if self._abandoned is not None and self._abandoned():
+                raise Abandoned
             self.step()
         rows = [k for k, end in enumerate(self._ends) if end == until]
         for k, loss in zip(rows, self._epoch_losses(rows)):
@@ -274,17 +281,15 @@ def train(
 ) -> list[Outcome]:
     """Train requests of one structure side by side and return what became of each.
 
-    ``abandoned`` is asked between epochs whether to give up, raising `Abandoned`.
+    ``abandoned`` is asked before each step whether to give up, raising `Abandoned`.
     """
     with one_thread():
         if requests[0].solver == "lbfgs":
             from .lbfgs import minimize_objective
 
             return minimize_objective(requests, abandoned)
-        stack = Stack(requests)
+        stack = Stack(requests, abandoned)
         while stack.requests:
-            if abandoned is not None and abandoned():
-                raise Abandoned
             stack.advance()
             stack.retire()
         return [outcome for outcome in stack.outcomes if outcome is not None]

@@ -14,16 +14,23 @@ import torch
 
 _lock = threading.Lock()
 _inside = 0
-_before = 1
+_before = 1  # of the first thread inside
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch with one thread inside the block, and as before after it, also on error."""
+    """Run torch with one thread inside the block, and as before after it, also on error.
+
+    torch keeps the number for each thread, and a new thread starts with the number that was set
+    last: while others are inside that is 1, which is not what the new thread has to go back to.
+    """
     global _inside, _before
     with _lock:
+        mine = torch.get_num_threads()
         if _inside == 0:
-            _before = torch.get_num_threads()
+            _before = mine
+        elif mine == 1:
+            mine = _before
         _inside += 1
         torch.set_num_threads(1)
     try:
@@ -31,5 +38,4 @@ def one_thread() -> Iterator[None]:
     finally:
         with _lock:
             _inside -= 1
-            if _inside == 0:
-                torch.set_num_threads(_before)
+            torch.set_num_threads(mine)

@@ -1,0 +1,105 @@
+"""Parallel calls and their tasks, which are threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+_local = threading.local()
+
+
+class Cancelled(BaseException):
+    """The call that this task belongs to has been given up."""
+
+
+class Failure:
+    """What a task raised, in place of its result."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        if isinstance(error, Exception) and not getattr(error, "__notes__", None):
+            error.add_note("".join(["In a task:\n", *traceback.format_exception(error)]))
+        error.__traceback__ = None  # which holds the task's samples
+
+
+class Call:
+    """One parallel call, whose tasks can be given up together with those they started."""
+
+    def __init__(self, parent: Call | None) -> None:
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.tasks: set[Task] = set()
+        self.n_bytes = 0  # of the largest table that its tasks, or theirs, have posted
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled or (self.parent is not None and self.parent.cancelled)
+
+    def wait(self, timeout: float) -> None:
+        """Wait until the threads of its tasks have ended, at most so many seconds."""
+        end = time.monotonic() + timeout
+        for task in list(self.tasks):
+            task.thread.join(max(0.0, end - time.monotonic()))
+
+
+class Task:
+    """One task of a call.
+
+    Parameters
+    ----------
+    meeting : Meeting
+        Where its fits meet others.
+    call : Call
+    function : callable
+        What it does.
+    callback : callable
+        Told the result, or the `Failure`.
+    n_bytes : int
+        Size of the arrays it is given.
+    """
+
+    def __init__(
+        self,
+        meeting: Any,
+        call: Call,
+        function: Callable[[], Any],
+        callback: Callable[[Any], None],
+        n_bytes: int,
+    ) -> None:
+        self.meeting, self.call, self.n_bytes = meeting, call, n_bytes
+        self.is_parent = False  # it waits for tasks of its own
+        self._function, self._callback = function, callback
+        self.thread = threading.Thread(target=self._run, name="wellposed-task", daemon=True)
+
+    def _run(self) -> None:
+        _local.task = self
+        try:
+            if self.call.cancelled:
+                raise Cancelled
+            result = self._function()
+        except BaseException as error:
+            result = Failure(error)
+        _local.task = None  # the callback may run code of the caller's, holding the caller's lock
+        self._finish(result)
+
+    def fail(self, error: BaseException) -> None:
+        """End before having begun."""
+        self._finish(Failure(error))
+
+    def _finish(self, result: Any) -> None:
+        try:
+            self._callback(result)
+        finally:
+            self.meeting.end(self)
+
+
+def current_task() -> Task | None:
+    """Return the task that this thread is running."""
+    return getattr(_local, "task", None)
