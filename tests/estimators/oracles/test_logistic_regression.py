@@ -62,14 +62,14 @@ def test_l2_is_logistic_regression(shape, n_classes, weighted, a):
 @pytest.mark.parametrize("r", [1.0, 0.5], ids=["l1", "elastic net"])
 def test_l1_is_logistic_regression_too(shape, n_classes, r):
     X, y = labelled(*shape, n_classes)
-    a = 0.2
+    a = 0.2 if shape[0] > shape[1] else 0.1
     model = NetClassifier((), l1=a * r, l2=a * (1 - r), **EXACT).fit(X, y)
     reference = LogisticRegression(
         C=1 / (len(X) * a), l1_ratio=r, solver="saga", tol=1e-14, max_iter=1_000_000
     ).fit(X, y)
     assert_equal_models(model, reference)
     np.testing.assert_array_equal(model.coef_ != 0, reference.coef_ != 0)
-    assert (model.coef_ == 0).any()
+    assert 0 < (model.coef_ == 0).sum() < model.coef_.size
 
 
 def test_one_label_a_column_is_one_logistic_regression_each(shape):
