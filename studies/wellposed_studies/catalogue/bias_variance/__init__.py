@@ -41,7 +41,7 @@ _STRENGTHS = {
 }
 _NONE = {"regularizer": "none", "strength": 0.0}
 _REAL = ["diabetes", "digits"]
-_LINEAR = by_profile(quick=np.logspace(-3, 1, 7).round(6), full=np.logspace(-3, 1, 13).round(6))
+_LINEAR = by_profile(quick=np.logspace(-3, 0, 7).round(6), full=np.logspace(-3, 0, 13).round(6))
 
 
 def _axes(sampling: str, data: list[str], names: tuple[str, ...] = tuple(_STRENGTHS)) -> list[Grid]:

@@ -11,8 +11,8 @@ from ...datasets import scikit_learn
 from ...study import Cell, Data, Profile
 
 #: Inputs, training rows and standard deviation of the noise of the synthetic truth.
-N_INPUTS = 8
-N_TRAIN = 60
+N_INPUTS = 6
+N_TRAIN = 100
 NOISE = 0.5
 
 #: Rows of the training sets that are drawn from a real set, if it has four times as many.
@@ -31,18 +31,18 @@ N_DRAWS = 25
 
 
 def truth(X: np.ndarray) -> np.ndarray:
-    """The true function (n,) of inputs (n, 8) in [-1, 1]: four of them matter.
+    """The true function (n,) of inputs (n, 6) in [-1, 1]: four of them matter.
 
     Examples
     --------
-    >>> truth(np.zeros((2, 8)))
+    >>> truth(np.zeros((2, 6)))
     array([0., 0.])
     """
     return np.sin(np.pi * X[:, 0]) + 2 * X[:, 1] * X[:, 2] + X[:, 3] / 2
 
 
 def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (n, 8) and noisy targets (n,) of an independent training set."""
+    """Inputs (n, 6) and noisy targets (n,) of an independent training set."""
     X = rng.uniform(-1, 1, (n, N_INPUTS))
     return X, truth(X) + NOISE * rng.normal(size=n)
 
@@ -69,7 +69,7 @@ def _fixed_design(rng: np.random.Generator, profile: Profile) -> Mapping[str, An
     n, p = 40, 20
     mixing = np.linalg.qr(rng.normal(size=(p, p)))[0] * np.logspace(0.3, -0.7, p)
     X, X_test = rng.normal(size=(n, p)) @ mixing.T, rng.normal(size=(N_TEST, p)) @ mixing.T
-    w = rng.normal(size=p)
+    w = rng.normal(size=p) / 2
     return {"X": X, "f": X @ w, "X_test": X_test, "f_test": X_test @ w, "noise": 1.0}
 
 

@@ -1,0 +1,182 @@
+"""The figures on penalties and on the network, and the list of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...claims import mean
+from ...plotting import PALETTE
+from . import figures
+from .claims import spread
+from .data import wave
+from .figures import GREY, new, sets_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ...results import Results
+
+PENALTIES = {"l1": (PALETTE[1], "D", "-."), "l2": (PALETTE[0], "s", "-")}
+
+
+def filters(results: Results) -> Figure:
+    """What L2 leaves of each coordinate, and what L1 leaves of each weight."""
+    figure, axes = new(1, 2, 3.2)
+    _shrinkage(axes[0], results)
+    table = results.table("soft_thresholds")
+    table = table[table["repetition"] == 0]
+    strengths = sorted(table["relative_strength"].unique())[1:4]
+    for i, strength in enumerate(strengths):
+        part = table[table["relative_strength"] == strength]
+        x = part["unpenalised"] / part["threshold"]
+        y = part["weight"] / part["threshold"]
+        axes[1].plot(x, y, "oD^"[i], color=PALETTE[i], label=f"α = {strength:g} of the largest")
+    x = np.linspace(-4, 4, 161)
+    soft = np.sign(x) * np.maximum(np.abs(x) - 1, 0)
+    axes[1].plot(x, soft, color=GREY, lw=1, zorder=0, label="soft thresholding")
+    axes[1].set(xlim=(-4, 4), ylim=(-3.2, 3.2), title="L1 on principal axes")
+    axes[1].set_xlabel("unpenalised weight, in thresholds α / H")
+    axes[1].set_ylabel("weight with L1, in thresholds")
+    axes[1].legend(loc="upper left")
+    return figure
+
+
+def _shrinkage(ax: Axes, results: Results) -> None:
+    table = results.table("shrinkage", data=sets_of(results, results.table("shrinkage"))[-1])
+    table = table[table["repetition"] == 0]
+    top = table["eigenvalue"].max()
+    for i, strength in enumerate(sorted(table["relative_strength"].unique())[:4]):
+        part = table[(table["relative_strength"] == strength) & (table["eigenvalue"] > 0)]
+        part = part[part["unpenalised"].abs() > 1e-3 * part["unpenalised"].abs().max()]
+        grid = np.geomspace(part["eigenvalue"].min(), top, 100)
+        ax.plot(grid, grid / (grid + strength * top), color=PALETTE[i], lw=1)
+        ratio = part["coordinate"] / part["unpenalised"]
+        label = f"α = {strength:g} λ₁"
+        ax.plot(part["eigenvalue"], ratio, "oD^s"[i], color=PALETTE[i], ms=3.5, label=label)
+    ax.set(xscale="log", ylim=(-0.03, 1.05), title="L2 along eigenvectors")
+    ax.set_xlabel("eigenvalue λ of the Hessian")
+    ax.set_ylabel("coordinate, share of the unpenalised one")
+    ax.legend(loc="lower right")
+
+
+def sparsity(results: Results) -> Figure:
+    """Excess error of L1 and L2 over the number of true weights, and what L1 selects."""
+    figure, axes = new(1, 2, 3.0)
+    for penalty, (color, marker, line) in PENALTIES.items():
+        wide = results.matrix("excess_error", rows=["k", "penalty"], question="sparsity")
+        wide = wide.xs(penalty, level="penalty")
+        _with_interval(axes[0], wide, color, marker, line, penalty.upper())
+    for column, (color, marker) in {
+        "recall": (PALETTE[2], "o"),
+        "precision": (PALETTE[3], "^"),
+    }.items():
+        wide = results.matrix(column, rows=["k", "penalty"], question="sparsity")
+        wide = wide.xs("l1", level="penalty")
+        words = {"recall": "true weights found", "precision": "found weights that are true"}
+        _with_interval(axes[1], wide, color, marker, "-", words[column])
+    axes[0].set_ylabel("squared distance from the true weights")
+    axes[0].set_ylim(bottom=0)
+    axes[1].set_ylabel("share, with L1")
+    axes[1].set_ylim(0, 1.05)
+    for ax in axes:
+        ax.set(xscale="log", xlabel="true weights that are not zero, of 100")
+        ax.legend()
+    return figure
+
+
+def _with_interval(ax: Axes, wide: object, color: str, marker: str, line: str, label: str) -> None:
+    import pandas as pd
+
+    assert isinstance(wide, pd.DataFrame)
+    estimates = [mean(row, n_resamples=1999) for row in wide.to_numpy()]
+    low, high = np.array([e.at(0.95) for e in estimates]).T
+    ax.plot(wide.index, [e.value for e in estimates], line, color=color, marker=marker, label=label)
+    ax.fill_between(wide.index, low, high, color=color, alpha=0.18, lw=0)
+
+
+def penalty_paths(results: Results) -> Figure:
+    """Test error along the paths of both penalties on real tables."""
+    table = results.table("penalty_path")
+    names = sets_of(results, table)
+    figure, axes = new(1, len(names), 3.0, squeeze=False)
+    for ax, name in zip(axes[0], names):
+        where = {"table": "penalty_path", "data": name}
+        wide = results.matrix("test", rows=["path", "strength"], **where)
+        none = float(wide.loc["none"].to_numpy().mean())
+        ax.axhline(none, color=PALETTE[6], ls=":", label="no penalty")
+        for penalty, (color, marker, line) in PENALTIES.items():
+            _with_interval(ax, wide.loc[penalty], color, marker, line, penalty.upper())
+        regression = results.data(name).task == "regression"
+        ax.set_title(name)
+        ax.set_ylabel("mean squared error" if regression else "share of wrong labels")
+        ax.set(xscale="log", xlabel="strength, share of the strongest")
+        ax.set_ylim(0, 1.15 * none if regression else None)
+        ax.legend()
+    return figure
+
+
+def seeds(results: Results) -> Figure:
+    """Fits of one training set from several seeds, without penalty, with L2, stopped early."""
+    data = results.data("wave")
+    table = results.stacked("prediction", data="wave", question="seeds").set_index("treatment")
+    figure, axes = new(1, 3, 2.8, sharex=True, sharey=True)
+    x = data.X_test[:, 0]
+    for ax, treatment in zip(axes, ("none", "l2", "early stopping")):
+        lines = table.loc[treatment, "prediction"]
+        ax.plot(x, lines[:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
+        ax.plot([], [], color=PALETTE[1], lw=1, label="one seed each")
+        ax.plot(x, wave(x), color=PALETTE[6], lw=1.4, label="the truth")
+        ax.plot(data.X_train[:, 0], data.y_train, "o", color=PALETTE[0], label="training rows")
+        ax.set_title({"none": "no penalty", "l2": "L2"}.get(treatment, treatment))
+        ax.set_xlabel("input")
+    axes[0].set_ylabel("output")
+    axes[0].set_ylim(-2.2, 2.2)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure
+
+
+def spreads(results: Results) -> Figure:
+    """Spread between seeds and test error by treatment."""
+    table = results.stacked("prediction", question="seeds")
+    names = sets_of(results, table)
+    treatments = ["none", "l2", "early stopping"]
+    figure, axes = new(1, 2, 2.8)
+    x = np.arange(len(treatments))
+    for k, name in enumerate(names):
+        part = table[table["data"] == name].set_index("treatment")
+        values = [spread(part.loc[t, "prediction"]) for t in treatments]
+        options = {"color": PALETTE[k], "alpha": 0.75, "label": name}
+        axes[0].bar(x + (k - 0.5) * 0.36, values, 0.34, **options)
+        errors = results.matrix("test_error", rows="treatment", question="seeds", data=name)
+        means = [mean(errors.loc[t].to_numpy(), n_resamples=1999) for t in treatments]
+        low, high = np.array([m.at(0.95) for m in means]).T
+        middle = np.array([m.value for m in means])
+        ends = np.array([middle - low, high - middle])
+        axes[1].bar(x + (k - 0.5) * 0.36, middle, 0.34, yerr=ends, capsize=3, **options)
+    axes[0].set_title("spread between seeds")
+    axes[0].set_ylabel("standard deviation (root mean square)")
+    axes[1].set_title("test error")
+    axes[1].set_ylabel("mean squared error")
+    for ax in axes:
+        ax.set_xticks(x, ["no penalty", "L2", "early\nstopping"])
+        ax.grid(axis="x", visible=False)
+    axes[0].legend()
+    return figure
+
+
+FIGURES = {
+    "geometry": figures.geometry,
+    "valley": figures.valley,
+    "minimum-norm": figures.minimum_norm,
+    "minimum-l1": figures.minimum_l1,
+    "filters": filters,
+    "sparsity": sparsity,
+    "penalty-paths": penalty_paths,
+    "growth": figures.growth,
+    "seeds": seeds,
+    "spreads": spreads,
+}
