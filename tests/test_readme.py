@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from wellposed import NetClassifier, NetRegressor
 from wellposed.regularizers import REGULARIZERS
 from wellposed_studies.cli import main
-from wellposed_studies.discovery import find
+from wellposed_studies.discovery import find, names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +58,11 @@ def test_the_studies_of_the_commands_exist(tmp_path: Path, monkeypatch: pytest.M
         context = main.commands[name].make_context(name, list(arguments))
         for study in context.params.get("names", ()):
             assert find(study).study.claims
+
+
+def test_every_study_is_named() -> None:
+    table = re.findall(r"^\| `([\w-]+)` \| [^|]+ \|$", README, re.MULTILINE)
+    assert table == names()
 
 
 def test_the_own_study_runs_and_its_claim_holds(
