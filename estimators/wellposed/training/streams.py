@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# A draw is made for several steps at once, as many as fit into this many numbers. Chunks do not
-# change the numbers: every step draws a multiple of 16 of them.
-_CHUNK = 1 << 18
+# Draws are made for several steps at once: for one, then two, four ... as long as those of all
+# networks fit into this many numbers. Blocks do not change the numbers: every step draws a multiple
+# of 16 of them.
+_BLOCK = 1 << 18
 
 
 def generator(seed: int, name: str, generation: int = 0) -> torch.Generator:
@@ -62,8 +63,9 @@ class Stream:
         device: torch.device,
     ) -> None:
         self.shape, self.dtype, self.device = shape, dtype, device
-        self._n_steps = max(1, _CHUNK // int(np.prod(shape)))
         self._names = list(dict.fromkeys(seeds))
+        self._n_steps = 1  # of the next block
+        self._most_steps = max(1, _BLOCK // (len(self._names) * int(np.prod(shape))))
         self._generators = [generator(seed, name, gen) for seed, gen in self._names]
         self._block: Tensor | None = None
         self._next = 0
@@ -103,4 +105,5 @@ class Stream:
             else:
                 row.normal_(generator=rng)
         block = block.view(len(self._names), self._n_steps, *self.shape)
+        self._n_steps = min(2 * self._n_steps, self._most_steps)
         return block.transpose(0, 1).to(self.device)

@@ -22,7 +22,7 @@ from wellposed.regularizers import REGULARIZERS
 from wellposed.training.request import Request, Rows
 from wellposed.training.stack import train
 
-SIZES = [1, 2, 3, 16, 33]
+SIZES = [1, 2, 3, 16, 33, 64]
 STRENGTHS = {
     "l2": (1e-4, 0.3),
     "l1": (1e-4, 0.05),
@@ -135,6 +135,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.slow
 @given(structure=structures, K=st.sampled_from(SIZES), seed=st.integers(0, 2**16))
 @example(structure=EVERYTHING, K=33, seed=0)
 @example(structure={**EVERYTHING, "solver": "sgd", "momentum": True}, K=16, seed=1)

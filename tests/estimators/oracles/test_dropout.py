@@ -230,6 +230,7 @@ class TestInputDropoutIsAPenalty:
         slope = request.network.coefs(stack.gradient.flat[0])[0][0][0].numpy()
         np.testing.assert_allclose(slope, X.T @ residual / n + penalty * w, atol=1e-12)
 
+    @pytest.mark.slow
     def test_fitted_with_averaged_iterates_it_is_that_ridge(self, make_request):
         """Over seeds, within 3 standard errors of the closed form."""
         rng = np.random.default_rng(0)

@@ -66,6 +66,7 @@ class TestInputNoise:
         error = by_weight.std(0) / np.sqrt(len(by_weight))
         assert np.linalg.norm(s**2 * W) > 20 * np.linalg.norm(error)
 
+    @pytest.mark.slow
     def test_fitted_with_averaged_iterates_it_is_ridge(self, make_request):
         """Over seeds: within 3 standard errors of Ridge, and below 1e-2."""
         rng = np.random.default_rng(0)

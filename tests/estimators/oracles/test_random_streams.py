@@ -120,6 +120,22 @@ def test_layers_and_steps_draw_afresh():
             assert abs(np.corrcoef(left.flatten(), right.flatten())[0, 1]) < 0.5
 
 
+@pytest.mark.parametrize("dtype", [torch.int16, torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(16,), (16, 48), (3, 64, 16)])
+def test_a_network_draws_the_same_numbers_in_any_company(dtype, shape):
+    """How many steps are drawn at once depends on the company; the numbers do not."""
+    cpu = torch.device("cpu")
+    alone = Stream("dropout.0", [(5, 0)], shape, dtype, cpu)
+    company = Stream("dropout.0", [(seed, 0) for seed in range(40)], shape, dtype, cpu)
+    thinned = Stream("dropout.0", [(seed, 0) for seed in (1, 5, 5)], shape, dtype, cpu)
+    for step in range(300):
+        expected = alone.draw()[0]
+        assert torch.equal(company.draw()[5], expected)
+        assert torch.equal(thinned.draw()[-1], expected)
+        if step == 37:
+            thinned.keep([0, 2])
+
+
 def test_a_continued_fit_goes_on_with_fresh_numbers():
     """Generation is part of a stream's name: partial_fit does not repeat the first pass's noise."""
     cpu = torch.device("cpu")
