@@ -59,9 +59,10 @@ class Rows:
         (n, n_inputs), n_targets = X.shape, target.shape[1]
         table = torch.zeros(n + 1, pad16(n_inputs) + pad16(n_targets + 1), dtype=dtype)
         rows = cls(table, n_inputs, n_targets)
-        table[:n, :n_inputs] = torch.as_tensor(X)
-        table[:n, rows.targets] = torch.as_tensor(target)
-        table[:n, rows.weight] = 1.0 if weight is None else torch.as_tensor(weight / weight.mean())
+        numbers = table.numpy()
+        numbers[:n, :n_inputs] = X
+        numbers[:n, rows.targets] = target
+        numbers[:n, rows.weight] = 1.0 if weight is None else weight / weight.mean()
         return cls(table.to(device), n_inputs, n_targets)
 
 
