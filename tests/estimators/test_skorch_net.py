@@ -181,7 +181,7 @@ def test_tensorboard_gets_each_epoch(digits):
 
 
 def test_what_cannot_work_is_refused(digits):
-    with pytest.raises(ValueError, match="GradientNormClipping.*before the step"):
+    with pytest.raises(ValueError, match=r"GradientNormClipping.*before the step"):
         NetClassifier(**SETTINGS, callbacks=[GradientNormClipping(1.0)]).fit(*digits)
 
 

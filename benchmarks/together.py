@@ -1,0 +1,215 @@
+"""How long many fits take inside `fit_together()`, next to skorch and scikit-learn's MLP.
+
+Unmodified scikit-learn code runs the same tasks with each estimator, one after the other, a few
+times round; a number is the median over rounds of (peer's time / ours), with the smallest and the
+largest. Peers get ``n_jobs=2``; ours gets `fit_together()`. Wall-clock time, so the machine has to
+be idle. Run it by ``make bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from one_fit import digits, machine, sine
+from peers import Batches, module
+from peers import Shape as Net
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, learning_curve
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from skorch import NeuralNetClassifier, NeuralNetRegressor
+from torch import nn
+
+from wellposed import NetClassifier, NetRegressor, bias_variance, fit_together
+
+DIGITS = Net("digits", digits, (64,), 64, 30)
+SINE = Net("sine", sine, (50,), 30, 500, regression=True)
+STRENGTHS = np.logspace(-6, -1, 32)
+
+
+def skorch_net(net: Net, build: Callable[[], nn.Module], tuned: bool) -> Any:
+    """skorch as it comes, or with a tensor iterator, no callbacks and the fused Adam."""
+    kind = NeuralNetRegressor if net.regression else NeuralNetClassifier
+    options: dict[str, Any] = {"criterion": nn.MSELoss if net.regression else nn.CrossEntropyLoss}
+    if tuned:
+        options |= {
+            "iterator_train": Batches,
+            "optimizer__fused": True,
+            "callbacks": "disable",
+        }
+    return kind(
+        build,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        batch_size=net.batch_size,
+        max_epochs=net.epochs,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+        **options,
+    )
+
+
+def digits_module() -> nn.Module:
+    return module(64, 10, DIGITS)
+
+
+def digits_cnn() -> nn.Module:
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32, 10),
+    )
+
+
+def sine_module() -> nn.Module:
+    return module(1, 1, SINE)
+
+
+def ours(**options: Any) -> NetClassifier:
+    return NetClassifier((64,), batch_size=64, max_epochs=30, random_state=0, **options)
+
+
+def scikit_learn() -> MLPClassifier:
+    return MLPClassifier((64,), batch_size=64, max_iter=30, n_iter_no_change=31, random_state=0)
+
+
+def grid(estimator: Any, name: str, values: Any, n_jobs: int | None) -> None:
+    X, y = digits()
+    GridSearchCV(estimator, {name: values}, cv=5, refit=False, n_jobs=n_jobs).fit(X, y)
+
+
+def curve(estimator: Any, n_jobs: int | None) -> None:
+    X, y = digits()
+    sizes = np.linspace(0.1, 1.0, 10)
+    learning_curve(estimator, X, y, train_sizes=sizes, cv=10, n_jobs=n_jobs)
+
+
+def refits(estimator: Any, n_jobs: int | None) -> None:
+    X, y = sine()
+    y = y if y.ndim == 1 else y[:, 0]
+    bias_variance(
+        estimator, X, y, sampling="bootstrap", n_repetitions=200, random_state=0, n_jobs=n_jobs
+    )
+
+
+def refits_by_mlxtend(estimator: Any) -> None:
+    """200 refits as mlxtend makes them, one after the other."""
+    from mlxtend.evaluate import bias_variance_decomp
+
+    X, y = sine()
+    target = y[:, None] if isinstance(estimator, NeuralNetRegressor) else y
+    bias_variance_decomp(estimator, X, target, X, y, loss="mse", num_rounds=200, random_seed=0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A row of the table: what is done, by us and by each peer."""
+
+    name: str
+    ours: Callable[[], None]
+    peers: dict[str, Callable[[], None]]
+
+
+def l2(estimator: Any, n_jobs: int | None = 2) -> Callable[[], None]:
+    """The 32 x 5 grid over this estimator's own name of the L2 strength."""
+    name = {"NeuralNetClassifier": "optimizer__weight_decay", "MLPClassifier": "alpha"}.get(
+        type(estimator).__name__, "l2"
+    )
+    return lambda: grid(estimator, name, STRENGTHS, n_jobs)
+
+
+CNN = {"network": "cnn", "batch_size": 64, "max_epochs": 10, "random_state": 0}
+MANY = STRENGTHS[::4]
+WORK = [
+    Work(
+        "32 x 5 grid, digits 64-64-10",
+        l2(ours(), None),
+        {
+            "skorch": l2(skorch_net(DIGITS, digits_module, False)),
+            "skorch, tuned": l2(skorch_net(DIGITS, digits_module, True)),
+            "scikit-learn": l2(scikit_learn()),
+        },
+    ),
+    Work(
+        "200 refits, sine 1-50-1, 500 epochs",
+        lambda: refits(NetRegressor((50,), batch_size=None, max_epochs=500, random_state=0), None),
+        {
+            "mlxtend, skorch": lambda: refits_by_mlxtend(skorch_net(SINE, sine_module, False)),
+            "mlxtend, scikit-learn": lambda: refits_by_mlxtend(
+                MLPRegressor((50,), batch_size=30, max_iter=500, n_iter_no_change=501)
+            ),
+        },
+    ),
+    Work(
+        "10 x 10 learning curve, digits",
+        lambda: curve(ours(), None),
+        {
+            "skorch": lambda: curve(skorch_net(DIGITS, digits_module, False), 2),
+            "scikit-learn": lambda: curve(scikit_learn(), 2),
+        },
+    ),
+    Work(
+        "8 x 5 grid, CNN 8-8 on digits",
+        lambda: grid(NetClassifier((8, 8), **CNN), "l2", MANY, None),
+        {
+            "skorch": lambda: grid(
+                skorch_net(Net("", digits, (), 64, 10), digits_cnn, False),
+                "optimizer__weight_decay",
+                MANY,
+                2,
+            ),
+        },
+    ),
+]
+
+
+def seconds(work: Callable[[], None], together: bool) -> float:
+    """Wall-clock time of one call."""
+    start = time.perf_counter()
+    with fit_together() if together else nullcontext():
+        work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="rows whose name holds this text")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(machine())
+    print(f"{'work':38s} {'ours, s':>8s}   times faster than")
+    for work in WORK:
+        if arguments.only not in work.name:
+            continue
+        seconds(work.ours, True)
+        times: list[float] = []
+        ratios: dict[str, list[float]] = {name: [] for name in work.peers}
+        for _ in range(arguments.rounds):
+            times.append(seconds(work.ours, True))
+            for name, peer in work.peers.items():
+                ratios[name].append(seconds(peer, False) / times[-1])
+        told = "   ".join(
+            f"{name} {median(r):.1f}x ({min(r):.1f}-{max(r):.1f})" for name, r in ratios.items()
+        )
+        print(f"{work.name:38s} {median(times):8.2f}   {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
