@@ -254,7 +254,7 @@ class MLP(Flat):
         weights, biases = self.coefs(theta)
         parts: list[nn.Module] = []
         for i, layer in enumerate(self.layers):
-            linear = nn.utils.skip_init(nn.Linear, layer.n_in, layer.n_out, bias=bool(biases))
+            linear = nn.Linear(layer.n_in, layer.n_out, bias=bool(biases), device="meta")
             linear.weight = nn.Parameter(weights[i])
             if biases:
                 linear.bias = nn.Parameter(biases[i])
