@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -255,7 +256,7 @@ def _answered(results: Results, data: str) -> bool:
     return any(data in record["answers_to"] for record in results.manifest["data"].values())
 
 
-FIGURES = {
+FIGURES: dict[str, Callable[[Results], Figure]] = {
     "fits": fits,
     "synthetic": partial(
         axes_of_strength, data="synthetic", loss="squared", sampling="independent"

@@ -227,8 +227,8 @@ class Axis:
     def estimates(self, component: str) -> pd.DataFrame:
         """``estimate``, ``low`` and ``high`` of a component, one row a setting."""
         frame = self.results.table("components", component=component, **self.where)
-        frame = frame.set_index(["regularizer", "strength"])
-        return frame.loc[self.settings, ["estimate", "low", "high"]]
+        frame = frame.set_index(["regularizer", "strength"])[["estimate", "low", "high"]]
+        return frame.reindex(self.settings)
 
 
 DERIVED = {

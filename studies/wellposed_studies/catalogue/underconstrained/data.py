@@ -107,7 +107,7 @@ def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         X = _standardise(np.hstack([X, X[:, i] * X[:, j]]))
     X = X[:, _distinct(X)]
     target = (y - y.mean()) / y.std() if regression else np.where(y == y.max(), 1.0, -1.0)
-    n_train = min(N_TRAIN, X.shape[1] // 2, len(y) // 3)
+    n_train = 2 * (min(N_TRAIN, X.shape[1] // 2, len(y) // 3) // 2)
     order = rng.permutation(len(y))
     train, val, test = np.split(order, [n_train, 2 * n_train])
     return {

@@ -93,7 +93,7 @@ def valley(results: Results) -> Figure:
             for column in ("train", "train_row_space", "test")
         }
         moves = wide["train"].index.to_numpy()
-        options = {"ls": line, "label": f"{name}, null space"}
+        options: dict[str, Any] = {"ls": line, "label": f"{name}, null space"}
         band(axes[0], moves, wide["train"].to_numpy(), color, **options)
         options = {"ls": line, "lw": 0.8, "label": f"{name}, row space"}
         band(axes[0], moves, wide["train_row_space"].to_numpy(), color, **options)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...claims import mean
 from ...plotting import PALETTE
 from . import figures
-from .claims import spread
 from .data import wave
+from .evidence import spread
 from .figures import GREY, new, sets_of
 
 if TYPE_CHECKING:
@@ -66,17 +66,15 @@ def sparsity(results: Results) -> Figure:
     """Excess error of L1 and L2 over the number of true weights, and what L1 selects."""
     figure, axes = new(1, 2, 3.0)
     for penalty, (color, marker, line) in PENALTIES.items():
-        wide = results.matrix("excess_error", rows=["k", "penalty"], question="sparsity")
-        wide = wide.xs(penalty, level="penalty")
-        _with_interval(axes[0], wide, color, marker, line, penalty.upper())
+        wide = results.matrix("excess_error", rows="k", question="sparsity", penalty=penalty)
+        _with_interval(axes[0], wide.index, wide.to_numpy(), color, marker, line, penalty.upper())
     for column, (color, marker) in {
         "recall": (PALETTE[2], "o"),
         "precision": (PALETTE[3], "^"),
     }.items():
-        wide = results.matrix(column, rows=["k", "penalty"], question="sparsity")
-        wide = wide.xs("l1", level="penalty")
+        wide = results.matrix(column, rows="k", question="sparsity", penalty="l1")
         words = {"recall": "true weights found", "precision": "found weights that are true"}
-        _with_interval(axes[1], wide, color, marker, "-", words[column])
+        _with_interval(axes[1], wide.index, wide.to_numpy(), color, marker, "-", words[column])
     axes[0].set_ylabel("squared distance from the true weights")
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylabel("share, with L1")
@@ -87,14 +85,14 @@ def sparsity(results: Results) -> Figure:
     return figure
 
 
-def _with_interval(ax: Axes, wide: object, color: str, marker: str, line: str, label: str) -> None:
-    import pandas as pd
-
-    assert isinstance(wide, pd.DataFrame)
-    estimates = [mean(row, n_resamples=1999) for row in wide.to_numpy()]
+def _with_interval(
+    ax: Axes, x: Any, runs: np.ndarray, color: str, marker: str, line: str, label: str
+) -> None:
+    """The mean of `runs` (n_points, n_repetitions) and its 95 % interval."""
+    estimates = [mean(row, n_resamples=1999) for row in runs]
     low, high = np.array([e.at(0.95) for e in estimates]).T
-    ax.plot(wide.index, [e.value for e in estimates], line, color=color, marker=marker, label=label)
-    ax.fill_between(wide.index, low, high, color=color, alpha=0.18, lw=0)
+    ax.plot(x, [e.value for e in estimates], line, color=color, marker=marker, label=label)
+    ax.fill_between(x, low, high, color=color, alpha=0.18, lw=0)
 
 
 def penalty_paths(results: Results) -> Figure:
@@ -108,7 +106,9 @@ def penalty_paths(results: Results) -> Figure:
         none = float(wide.loc["none"].to_numpy().mean())
         ax.axhline(none, color=PALETTE[6], ls=":", label="no penalty")
         for penalty, (color, marker, line) in PENALTIES.items():
-            _with_interval(ax, wide.loc[penalty], color, marker, line, penalty.upper())
+            part = wide.xs(penalty, level="path")
+            runs = part.to_numpy()
+            _with_interval(ax, part.index, runs, color, marker, line, penalty.upper())
         regression = results.data(name).task == "regression"
         ax.set_title(name)
         ax.set_ylabel("mean squared error" if regression else "share of wrong labels")
@@ -121,12 +121,11 @@ def penalty_paths(results: Results) -> Figure:
 def seeds(results: Results) -> Figure:
     """Fits of one training set from several seeds, without penalty, with L2, stopped early."""
     data = results.data("wave")
-    table = results.stacked("prediction", data="wave", question="seeds").set_index("treatment")
+    predictions = _predictions(results, "wave")
     figure, axes = new(1, 3, 2.8, sharex=True, sharey=True)
     x = data.X_test[:, 0]
     for ax, treatment in zip(axes, ("none", "l2", "early stopping")):
-        lines = table.loc[treatment, "prediction"]
-        ax.plot(x, lines[:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
+        ax.plot(x, predictions[treatment][:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
         ax.plot([], [], color=PALETTE[1], lw=1, label="one seed each")
         ax.plot(x, wave(x), color=PALETTE[6], lw=1.4, label="the truth")
         ax.plot(data.X_train[:, 0], data.y_train, "o", color=PALETTE[0], label="training rows")
@@ -139,6 +138,12 @@ def seeds(results: Results) -> Figure:
     return figure
 
 
+def _predictions(results: Results, name: str) -> dict[str, np.ndarray]:
+    """Of every treatment the predictions (n_seeds, n_points) on a data set."""
+    table = results.stacked("prediction", data=name, question="seeds")
+    return dict(zip(table["treatment"], table["prediction"]))
+
+
 def spreads(results: Results) -> Figure:
     """Spread between seeds and test error by treatment."""
     table = results.stacked("prediction", question="seeds")
@@ -147,8 +152,8 @@ def spreads(results: Results) -> Figure:
     figure, axes = new(1, 2, 2.8)
     x = np.arange(len(treatments))
     for k, name in enumerate(names):
-        part = table[table["data"] == name].set_index("treatment")
-        values = [spread(part.loc[t, "prediction"]) for t in treatments]
+        predictions = _predictions(results, name)
+        values = [spread(predictions[t]) for t in treatments]
         options = {"color": PALETTE[k], "alpha": 0.75, "label": name}
         axes[0].bar(x + (k - 0.5) * 0.36, values, 0.34, **options)
         errors = results.matrix("test_error", rows="treatment", question="seeds", data=name)

@@ -44,5 +44,5 @@ def seeds(cell: Cell) -> dict[str, Any]:
         "test_error": float(np.mean((prediction - data.y_test) ** 2)),
         "n_parameters": sum(w.size for w in (*net.coefs_, *net.intercepts_)),
         "n_rows": len(data.y_train),
-        "epochs": int(net.best_epoch_ if stop else net.n_iter_),
+        "epochs": int(net.best_epoch_ or 0) if stop else net.n_iter_,
     }

@@ -1,0 +1,231 @@
+"""The bias-variance study: runs from end to end, and judges constructed tables rightly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+from sklearn.linear_model import Ridge
+from sklearn.utils import Bunch
+
+from wellposed_studies.catalogue.bias_variance import BiasVariance, claims
+from wellposed_studies.catalogue.bias_variance.data import (
+    EPOCHS,
+    REGULARIZERS,
+    WIDTH,
+    split,
+    subsample,
+    truth,
+)
+from wellposed_studies.claims import Claim, Estimate
+from wellposed_studies.data import Selection
+from wellposed_studies.discovery import find
+from wellposed_studies.results import Results
+from wellposed_studies.runner import run
+from wellposed_studies.study import Grid
+
+CLAIMS = {claim.name: claim for claim in BiasVariance.claims}
+
+
+def held(claim: Claim, estimate: Estimate) -> bool:
+    return claim.threshold.contains(*estimate.at(0.95))
+
+
+# ------------------------------------------------------------------ from end to end
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """All axes at one or two strengths, four repetitions, few epochs."""
+    with pytest.MonkeyPatch.context() as patch:
+        small = [
+            Grid({**g.factors, "strength": _two(g.factors["strength"])}, g.data)
+            for g in BiasVariance.factors
+        ]
+        patch.setattr(BiasVariance, "factors", small)
+        patch.setattr(BiasVariance, "repetitions", 4)
+        patch.setitem(EPOCHS, "regression", 12)
+        patch.setitem(EPOCHS, "classification", 12)
+        return run(Selection("bias-variance", "quick", 3), tmp_path_factory.mktemp("results"))
+
+
+def _two(strength: object) -> object:
+    values = getattr(strength, "quick", strength)
+    return [values[1], values[-1]] if hasattr(values, "__len__") else values
+
+
+@pytest.mark.slow
+def test_every_claim_is_judged_and_identities_hold(finished: Results) -> None:
+    verdicts = finished.verdicts.set_index("claim")
+    assert set(verdicts.index) == set(CLAIMS)
+    assert not (verdicts["verdict"] == "not run").any(), verdicts["reason"].tolist()
+    for name in ("adds-up", "ridge-fit"):
+        assert verdicts.loc[name, "verdict"] == "held"
+
+
+@pytest.mark.slow
+def test_all_figures_are_drawn(finished: Results, tmp_path: Path) -> None:
+    for name in finished.source.study.figures:
+        figure = finished.figure(name)
+        figure.savefig(tmp_path / f"{name}.svg")
+        for ax in figure.axes:
+            assert ax.get_xlabel() or figure.get_supxlabel(), name
+        assert any(ax.get_ylabel() for ax in figure.axes) or name == "trades"
+
+
+@pytest.mark.slow
+def test_the_trade_is_the_difference_of_errors(finished: Results) -> None:
+    trades = finished.table("trades")
+    squared = trades[trades["loss"] == "squared"]
+    np.testing.assert_allclose(squared["saved"] - squared["paid"], squared["gain"], atol=1e-6)
+    assert set(trades["regularizer"]) == set(REGULARIZERS)
+
+
+@pytest.mark.slow
+def test_components_are_those_of_the_stored_predictions(finished: Results) -> None:
+    """Bias² + noise on diabetes, by hand for one setting."""
+    row = finished.stacked("prediction", data="diabetes", regularizer="dropout").iloc[-1]
+    P, y = row["prediction"].astype(float), finished.data("diabetes").y_test
+    by_hand = np.mean((P.mean(0) - y) ** 2 - P.var(0, ddof=1) / len(P))
+    table = finished.table("components", data="diabetes", regularizer="dropout")
+    table = table[
+        (table["strength"] == row["strength"]) & (table["component"].str.contains("bias"))
+    ]
+    assert table["estimate"].item() == pytest.approx(by_hand, abs=1e-12)
+
+
+# ------------------------------------------------------------------ constructed tables
+
+
+@pytest.fixture
+def constructed(tmp_path: Path) -> Callable[..., Results]:
+    """Results with given bias and variance, (n_settings,), along every axis."""
+
+    def make(bias: np.ndarray, variance: np.ndarray, spread: float = 0.01) -> Results:
+        rng = np.random.default_rng(0)
+        common = rng.normal(size=40)
+        pseudo, components = [], []
+        for regularizer in REGULARIZERS:
+            plain = {"epochs": float(EPOCHS["regression"]), "width": float(WIDTH)}.get(regularizer)
+            strengths = [plain / 2**k for k in range(6)] if plain else [0.0, 1, 2, 3, 4, 5]
+            for k, strength in enumerate(strengths):
+                name, value = (regularizer, strength) if k else ("none", 0.0)
+                if not k and regularizer != "l2":
+                    continue
+                setting = {
+                    "data": "synthetic",
+                    "regularizer": name,
+                    "strength": float(value),
+                    "sampling": "independent",
+                    "loss": "squared",
+                }
+                b = bias[k] + spread * (common + rng.normal(size=40))
+                v = variance[k] + spread * (common + rng.normal(size=40))
+                frame = pd.DataFrame({**setting, "bias": b, "variance": v, "error": b + v})
+                pseudo.append(frame.rename_axis("repetition").reset_index())
+                for component, estimate in {
+                    "bias2": bias[k],
+                    "error": bias[k] + variance[k],
+                }.items():
+                    components.append({**setting, "component": component, "estimate": estimate})
+        folder = tmp_path / "run"
+        (folder / "tables").mkdir(parents=True)
+        pd.concat(pseudo).to_parquet(folder / "tables" / "pseudo_values.parquet", index=False)
+        pd.DataFrame(components).to_parquet(folder / "tables" / "components.parquet", index=False)
+        manifest = {"data": {"synthetic": {"answers_to": ["synthetic"]}}, "factors": []}
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        return Results(folder, find("bias-variance"), only="synthetic")
+
+    return make
+
+
+UP, DOWN = np.array([0.1, 0.12, 0.15, 0.2, 0.5, 1.0]), np.array([0.9, 0.7, 0.4, 0.2, 0.1, 0.05])
+
+
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+def test_a_textbook_trade_is_held(constructed: Callable[..., Results], regularizer: str) -> None:
+    results = constructed(UP, DOWN)
+    assert held(CLAIMS["moves-l2"], claims.moves(results, regularizer))
+    pays = claims.trade_pays(results, regularizer)
+    assert held(CLAIMS["trade-pays-l2"], pays)
+    assert pays.value == pytest.approx(0.6, abs=0.02)  # (1.0 - 0.4) / 1.0
+    assert pays.n == 20
+    assert held(CLAIMS["best-inside"], claims.too_much_hurts(results))
+
+
+def test_a_regularizer_that_only_adds_bias_fails(constructed: Callable[..., Results]) -> None:
+    results = constructed(UP, np.full(6, 0.5))
+    assert not held(CLAIMS["moves-l2"], claims.moves(results, "l2"))
+    assert not held(CLAIMS["trade-pays-l2"], claims.trade_pays(results, "l2"))
+    assert claims.trade_pays(results, "l2").value == 0.0  # "off" was chosen
+
+
+def test_a_best_strength_at_the_end_fails(constructed: Callable[..., Results]) -> None:
+    results = constructed(np.full(6, 0.1), DOWN)
+    assert not held(CLAIMS["best-inside"], claims.too_much_hurts(results))
+
+
+def test_a_bias_that_falls_fails_although_it_pays(constructed: Callable[..., Results]) -> None:
+    results = constructed(UP[::-1], DOWN)
+    assert not held(CLAIMS["moves-l2"], claims.moves(results, "l2"))
+    assert held(CLAIMS["trade-pays-l2"], claims.trade_pays(results, "l2"))
+
+
+def test_the_strength_is_judged_on_other_repetitions_than_it_was_chosen_on(
+    constructed: Callable[..., Results],
+) -> None:
+    """Where no strength is better than another, choosing among six does not look like a gain."""
+    results = constructed(np.full(6, 0.3), np.full(6, 0.3), spread=0.1)
+    gains = [claims.trade_pays(results, name) for name in REGULARIZERS]
+    n_held = sum(held(CLAIMS["trade-pays-l2"], gain) for gain in gains)
+    assert n_held <= binom.ppf(0.999, len(gains), 0.05)
+
+
+# ------------------------------------------------------------------ oracles and data
+
+
+def test_closed_form_is_ridge() -> None:
+    rng = np.random.default_rng(0)
+    X, X_test, w = rng.normal(size=(30, 8)), rng.normal(size=(50, 8)), rng.normal(size=8)
+    data = Bunch(X=X, f=X @ w, X_test=X_test, f_test=X_test @ w, noise=0.7)
+    alpha = 0.2
+    known = claims.ridge_closed_form(data, alpha)
+    Y = data.f[:, np.newaxis] + np.sqrt(0.7) * rng.normal(size=(30, 20_000))
+    ridge = Ridge(alpha=30 * alpha, fit_intercept=False)
+    P = ridge.fit(X, Y).predict(X_test).T
+    assert known["variance"] == pytest.approx(P.var(axis=0, ddof=1).mean(), rel=0.02)
+    noiseless = ridge.fit(X, data.f).predict(X_test)
+    assert known["bias2"] == pytest.approx(np.mean((noiseless - data.f_test) ** 2), rel=1e-9)
+
+
+def test_subsample_draws_different_rows_in_the_classes_shares() -> None:
+    y = np.repeat([0, 1, 2], [70, 25, 5])
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        rows = subsample(rng, y, 20, "classification")
+        assert len(np.unique(rows)) == 20
+        np.testing.assert_array_equal(np.bincount(y[rows]), [14, 5, 1])
+    assert len(np.unique(subsample(rng, y.astype(float), 20, "regression"))) == 20
+
+
+def test_split_keeps_test_rows_apart_and_takes_any_table() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.arange(40.0), np.zeros(40)])
+    prepared = split(Bunch(X=X, y=rng.normal(size=40)), rng)
+    assert prepared["task"] == "regression"
+    assert not set(prepared["X_test"][:, 0]) & set(prepared["X_pool"][:, 0])
+    assert prepared["n_train"] == 6
+    assert np.isfinite(prepared["X_pool"]).all()
+    assert split(Bunch(X=X, y=np.tile([0, 1], 20)), rng)["task"] == "classification"
+
+
+def test_only_four_inputs_matter() -> None:
+    X = np.random.default_rng(0).uniform(-1, 1, (50, 6))
+    changed = X.copy()
+    changed[:, 4:] = 0
+    np.testing.assert_array_equal(truth(X), truth(changed))
