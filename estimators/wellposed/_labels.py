@@ -33,7 +33,7 @@ class Labels:
         check_classification_targets(y)
         if y.ndim == 2 and y.shape[1] > 1:
             return cls(np.arange(y.shape[1]), True)
-        classes = np.unique(column_or_1d(y, warn=True)) if named is None else named
+        classes = np.unique(y) if named is None else named
         if len(classes) < 2:
             raise ValueError(
                 f"y holds one class, {classes.tolist()[0]!r}; a classifier needs at least 2 "
@@ -56,7 +56,7 @@ class Labels:
                     "1. Give one label a row, or a column of 0 and 1 for each label."
                 )
             return y.astype(dtype)
-        index = self._index(y)
+        index = self._index(column_or_1d(y, warn=True))
         if len(self.classes) == 2:
             return index[:, None].astype(dtype)
         return np.eye(len(self.classes), dtype=dtype)[index]

@@ -24,7 +24,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
-    **{name: [regularizer.interval, None] for name, regularizer in REGULARIZERS.items()},
+    **{name: [r.interval, None] for name, r in REGULARIZERS.items() if name != "label_smoothing"},
     "averaging": [Interval(Real, 0, 1, closed="both"), None],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -36,6 +36,11 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "callbacks": [list, tuple, None],
     "verbose": ["verbose"],
     "random_state": ["random_state"],
+}
+
+FOR_CLASSES: dict[str, list[Any]] = {
+    "label_smoothing": [REGULARIZERS["label_smoothing"].interval, None],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
 }
 
 

@@ -7,14 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from ._base import BaseNet, all_or_nothing, can_fit_partially
 from ._docs import document
 from ._labels import Labels
-from ._parameters import CONSTRAINTS
+from ._parameters import CONSTRAINTS, FOR_CLASSES
 
 
 @document
@@ -55,10 +54,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
     array([0, 0, 0])
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **CONSTRAINTS,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS | FOR_CLASSES
     _y_numeric = False
 
     def __init__(
@@ -203,8 +199,8 @@ class NetClassifier(ClassifierMixin, BaseNet):
         return self.classes_[index]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probabilities of the classes, (n, n_classes)."""
-        z = self._outputs(X)
+        """Return the probabilities of the classes, (n, n_classes), in float64."""
+        z = self._outputs(X).astype(np.float64)  # float32 rounds what is near 1 to 1
         if self._labels.several:
             return expit(z)
         if z.shape[1] == 1:
@@ -212,8 +208,8 @@ class NetClassifier(ClassifierMixin, BaseNet):
         return softmax(z, axis=1)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithms of the probabilities, (n, n_classes)."""
-        z = self._outputs(X)
+        """Return the logarithms of the probabilities, (n, n_classes), in float64."""
+        z = self._outputs(X).astype(np.float64)
         if self._labels.several:
             return log_expit(z)
         if z.shape[1] == 1:
@@ -257,7 +253,7 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> lasso = NetRegressor((), solver="lbfgs", l1=1.0).fit(X, y)
     >>> int((lasso.coef_ != 0).sum())
-    2
+    3
     """
 
     _y_numeric = True
