@@ -19,7 +19,7 @@ from ...claims import (
     within,
 )
 from .data import REGULARIZERS
-from .tables import Axis, decompositions
+from .tables import Axis, decompositions, slope
 
 if TYPE_CHECKING:
     from ...results import Results
@@ -34,18 +34,6 @@ STRONGER = {
     "width": "Fewer hidden units",
 }
 SMALL = 0.01
-
-
-def slope(values: np.ndarray) -> np.ndarray:
-    """Least-squares slope (n,) of the columns of `values` (n_settings, n) per step of strength.
-
-    Examples
-    --------
-    >>> slope(np.array([[0.0, 5.0], [1.0, 4.0], [2.0, 3.0]]))
-    array([ 1., -1.])
-    """
-    steps = np.arange(len(values)) - (len(values) - 1) / 2
-    return steps @ values / (steps @ steps)
 
 
 def adds_up(results: Results) -> Estimate:

@@ -212,6 +212,41 @@ def trades(results: Results) -> Figure:
     return figure
 
 
+def slopes(results: Results) -> Figure:
+    """Which way bias and variance move with each regularizer, in every set and loss."""
+    table = results.table("slopes")
+    sets = list(dict.fromkeys(zip(table["data"], table["loss"])))
+    figure, axes = _new(1, len(sets), 2.9, sharey=True, squeeze=False)
+    y = np.arange(len(REGULARIZERS), dtype=float)
+    for ax, (data, loss) in zip(axes[0], sets):
+        for shift, part in {-0.13: "bias", 0.13: "variance"}.items():
+            rows = table[
+                (table["data"] == data) & (table["loss"] == loss) & (table["component"] == part)
+            ].set_index("regularizer")
+            rows = rows.loc[list(REGULARIZERS)]
+            color, _, marker, _ = LOOK[part]
+            ends = np.array([rows["slope"] - rows["low"], rows["high"] - rows["slope"]])
+            ax.errorbar(
+                rows["slope"],
+                y + shift,
+                xerr=ends,
+                fmt=marker,
+                color=color,
+                capsize=2.5,
+                label=part,
+            )
+        ax.axvline(0, color="#52606d", lw=0.8)
+        ax.set_title(f"{data}\n{UNITS[loss].replace(' (nats)', '')}")
+        ax.grid(axis="y", visible=False)
+    axes[0, 0].set_yticks(y, [name.replace("_", " ") for name in REGULARIZERS])
+    axes[0, 0].invert_yaxis()
+    figure.supxlabel(
+        "change per step of strength, share of the error without regularization", fontsize=8.5
+    )
+    _legend(figure, axes[0, 0], 2)
+    return figure
+
+
 def bootstraps(results: Results) -> Figure:
     """Bias and variance along L2 from new training sets and from bootstraps of one."""
     sets = [
@@ -262,6 +297,7 @@ FIGURES: dict[str, Callable[[Results], Figure]] = {
         axes_of_strength, data="synthetic", loss="squared", sampling="independent"
     ),
     "trades": trades,
+    "slopes": slopes,
     "diabetes": partial(axes_of_strength, data="diabetes", loss="squared", sampling="subsample"),
     "digits-log": partial(axes_of_strength, data="digits", loss="log", sampling="subsample"),
     "digits-zero-one": partial(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import choose_then_test, mean_difference
+from ...claims import choose_then_test, mean, mean_difference
 from .data import EPOCHS, REGULARIZERS, WIDTH
 
 if TYPE_CHECKING:
@@ -170,6 +170,50 @@ def trades(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def slopes(results: Results) -> pd.DataFrame:
+    """Which way bias and variance move with strength: one row a data set, loss, regularizer and
+    component.
+
+    ``slope`` is that of a line through the component at the strengths 0, 1, 2, ... from weak to
+    strong, as a share of the error without regularization, with its 95 % interval.
+    """
+    import pandas as pd
+
+    rows = []
+    for data, loss, sampling in _sets(results):
+        for regularizer in REGULARIZERS:
+            axis = Axis(results, data, loss, regularizer, sampling)
+            off = axis.estimates("error")["estimate"].iloc[axis.off]
+            for component in ("bias", "variance"):
+                value, low, high = _slope_with_interval(axis, loss, component)
+                row = {"data": data, "loss": loss, "regularizer": regularizer}
+                ends = {"slope": value / off, "low": low / off, "high": high / off}
+                rows.append({**row, "component": component, **ends})
+    return pd.DataFrame(rows)
+
+
+def _slope_with_interval(axis: Axis, loss: str, component: str) -> tuple[float, float, float]:
+    if loss != "zero_one":
+        estimate = mean(slope(axis.matrix(component)))
+        return estimate.value, *estimate.at(0.95)
+    name = {"bias": "bias_plus_noise", "variance": "net_variance"}[component]
+    value = slope(axis.estimates(name)["estimate"].to_numpy()[:, np.newaxis])[0]
+    low, high = np.quantile(slope(axis.matrix(component, "replicates")), [0.025, 0.975])
+    return float(value), float(low), float(high)
+
+
+def slope(values: np.ndarray) -> np.ndarray:
+    """Least-squares slope (n,) of the columns of `values` (n_settings, n) per step of strength.
+
+    Examples
+    --------
+    >>> slope(np.array([[0.0, 5.0], [1.0, 4.0], [2.0, 3.0]]))
+    array([ 1., -1.])
+    """
+    steps = np.arange(len(values)) - (len(values) - 1) / 2
+    return steps @ values / (steps @ steps)
+
+
 def _term(result: Any, name: str) -> float:
     """The component that is called `name` in the tables."""
     return next(getattr(result, t) for t in result.terms if COMMON.get(t, t) == name)
@@ -236,4 +280,5 @@ DERIVED = {
     "pseudo_values": pseudo_values,
     "replicates": replicates,
     "trades": trades,
+    "slopes": slopes,
 }

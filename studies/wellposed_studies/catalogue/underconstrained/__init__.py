@@ -67,7 +67,7 @@ class Underconstrained(Study):
             {
                 "question": "sparsity",
                 "k": by_profile(
-                    quick=[2, 5, 10, 20, 50, 100], full=[1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100]
+                    quick=[2, 5, 15, 40, 100], full=[1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100]
                 ),
                 "penalty": ["l1", "l2"],
             },

@@ -147,27 +147,24 @@ def _predictions(results: Results, name: str) -> dict[str, np.ndarray]:
 def spreads(results: Results) -> Figure:
     """Spread between seeds and test error by treatment."""
     table = results.stacked("prediction", question="seeds")
-    names = sets_of(results, table)
     treatments = ["none", "l2", "early stopping"]
     figure, axes = new(1, 2, 2.8)
-    x = np.arange(len(treatments))
-    for k, name in enumerate(names):
+    for k, name in enumerate(sets_of(results, table)):
+        x = np.arange(len(treatments)) + (k - 0.5) * 0.16
         predictions = _predictions(results, name)
-        values = [spread(predictions[t]) for t in treatments]
-        options = {"color": PALETTE[k], "alpha": 0.75, "label": name}
-        axes[0].bar(x + (k - 0.5) * 0.36, values, 0.34, **options)
+        options = {"color": PALETTE[k], "marker": "os"[k % 2], "ls": "", "ms": 6, "label": name}
+        axes[0].plot(x, [spread(predictions[t]) for t in treatments], **options)
         errors = results.matrix("test_error", rows="treatment", question="seeds", data=name)
-        means = [mean(errors.loc[t].to_numpy(), n_resamples=1999) for t in treatments]
-        low, high = np.array([m.at(0.95) for m in means]).T
-        middle = np.array([m.value for m in means])
-        ends = np.array([middle - low, high - middle])
-        axes[1].bar(x + (k - 0.5) * 0.36, middle, 0.34, yerr=ends, capsize=3, **options)
+        low, middle, high = np.quantile(errors.loc[treatments], [0.1, 0.5, 0.9], axis=1)
+        axes[1].errorbar(x, middle, [middle - low, high - middle], capsize=3, **options)
     axes[0].set_title("spread between seeds")
     axes[0].set_ylabel("standard deviation (root mean square)")
     axes[1].set_title("test error")
     axes[1].set_ylabel("mean squared error")
     for ax in axes:
-        ax.set_xticks(x, ["no penalty", "L2", "early\nstopping"])
+        ax.set_yscale("log")
+        ax.set_xticks(range(len(treatments)), ["no penalty", "L2", "early\nstopping"])
+        ax.set_xlim(-0.5, len(treatments) - 0.5)
         ax.grid(axis="x", visible=False)
     axes[0].legend()
     return figure
