@@ -40,6 +40,7 @@ coverage: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/one_fit.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/together.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage
