@@ -1,0 +1,132 @@
+"""Trainings that break off: divergence and Ctrl-C leave no half-fitted model."""
+
+import _thread
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import NotFittedError
+
+from wellposed import DivergenceError, NetRegressor
+
+X, y = load_diabetes(return_X_y=True)
+
+DIVERGE = [
+    (
+        {"solver": "sgd", "learning_rate": 0.5, "l2": 10.0, "momentum": 0.0},
+        r"the loss is (inf|nan) in epoch \d+\. Likely cause: learning_rate \* l2 = 5 > 2, so that "
+        r"every step overshoots\. Lower learning_rate",
+    ),
+    (
+        {"solver": "sgd", "learning_rate": 1e4},
+        r"the loss is (inf|nan) in epoch \d+\. Likely cause: learning_rate=10000 is too large",
+    ),
+    ({"solver": "adam", "learning_rate": 1e300}, r"the loss is (inf|nan) in epoch \d+\. Likely"),
+]
+
+
+@pytest.mark.parametrize(("settings", "sentence"), DIVERGE)
+@pytest.mark.parametrize("sizes", [(), (5,)])
+def test_a_diverging_fit_says_where_and_why(settings, sentence, sizes):
+    net = NetRegressor(sizes, max_epochs=2000, **settings)
+    with pytest.raises(DivergenceError, match=sentence):
+        net.fit(X, y)
+    assert vars(net) == vars(NetRegressor(sizes, max_epochs=2000, **settings))
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+def test_two_is_the_border_of_stable_decay():
+    """sgd multiplies weights by 1 - learning_rate * l2: stable up to 2, and the error is right."""
+    settings = {"solver": "sgd", "momentum": 0.0, "max_epochs": 2000, "batch_size": None}
+    w0 = NetRegressor((), l2=1.0, learning_rate=1.99, **settings).fit(1e-3 * X, y)
+    assert np.isfinite(w0.coef_).all()
+    with pytest.raises(DivergenceError, match=r"learning_rate \* l2 = 2\.5 > 2"):
+        NetRegressor((), l2=1.0, learning_rate=2.5, **settings).fit(1e-3 * X, y)
+
+
+def test_divergence_leaves_the_old_model_and_partial_fit_too():
+    net = NetRegressor((4,), max_epochs=2, random_state=0, solver="sgd").fit(X, y / 100)
+    before, predicted = dict(vars(net)), net.predict(X)
+    net.set_params(learning_rate=1e200)
+    for train in (net.fit, net.partial_fit):
+        with pytest.raises(DivergenceError):
+            train(X, y)
+        np.testing.assert_array_equal(net.predict(X), predicted)
+    assert vars(net) == before | {"learning_rate": 1e200}
+
+
+ENDLESS = {"max_epochs": 10_000_000, "random_state": 0}
+
+
+def interrupt_main_soon():
+    timer = threading.Timer(0.5, _thread.interrupt_main)
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("verbose", [0, 1], ids=["alone", "through skorch"])
+def test_an_interrupt_ends_the_fit_and_leaves_the_old_model(solver, verbose, capsys):
+    net = NetRegressor((4,), max_epochs=2, solver=solver, random_state=0).fit(X, y / 100)
+    predicted = net.predict(X)
+    net.set_params(**ENDLESS, verbose=verbose, learning_rate=1e-6)
+    timer = interrupt_main_soon()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y / 100)
+    timer.join()
+    assert net.n_iter_ == 2
+    np.testing.assert_array_equal(net.predict(X), predicted)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_interrupted_first_fit_is_no_fit(solver):
+    rng = np.random.default_rng(0)
+    net = NetRegressor((50, 50), solver=solver, tol=0, **ENDLESS)
+    timer = interrupt_main_soon()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(rng.normal(size=(2000, 20)), rng.normal(size=2000))
+    timer.join()
+    assert vars(net) == vars(clone(net))
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+SCRIPT = """
+    import numpy as np
+    from wellposed import NetRegressor
+    X = np.random.default_rng(0).normal(size=(500, 20))
+    net = NetRegressor((20,), max_epochs=10**9, random_state=0)
+    print("fitting", flush=True)
+    try:
+        net.fit(X, X[:, 0])
+    except KeyboardInterrupt:
+        print("interrupted", net.__sklearn_is_fitted__(), flush=True)
+        raise
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT can be sent to a process on POSIX only")
+def test_ctrl_c_ends_a_process_that_fits():
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "fitting\n"
+    time.sleep(1.0)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert out == "interrupted False\n"
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert process.returncode == -signal.SIGINT
