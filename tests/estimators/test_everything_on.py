@@ -1,0 +1,72 @@
+"""All regularizers at once: they work together, or one sentence says which two cannot."""
+
+import itertools
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+from wellposed import NetClassifier
+from wellposed.regularizers import REGULARIZERS
+
+X, y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+ON = {
+    "l2": 1e-3,
+    "l1": 1e-4,
+    "weight_decay": 1e-3,
+    "max_norm": 3.0,
+    "norm_constraint": 6.0,
+    "dropout": 0.1,
+    "input_dropout": 0.05,
+    "input_noise": 0.05,
+    "weight_noise": 0.01,
+    "label_smoothing": 0.05,
+}
+FURTHER = [
+    {},
+    {"averaging": 0.3},
+    {"early_stopping": True},
+    {"early_stopping": True, "retrain": "updates"},
+    {"early_stopping": True, "retrain": "passes"},
+    {"class_weight": "balanced", "dtype": "float32"},
+]
+NET = NetClassifier((16, 8), learning_rate=0.02, batch_size=30, max_epochs=60, random_state=0)
+
+
+def test_the_list_is_complete():
+    assert set(ON) == set(REGULARIZERS)
+
+
+@pytest.mark.parametrize("further", FURTHER, ids=str)
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_all_on_learn_and_keep_their_promises(solver, further):
+    net = clone(NET).set_params(solver=solver, **ON, **further).fit(X, y)
+    assert net.score(X, y) > 0.85
+    norms = np.linalg.norm(net.coefs_[0], axis=0)
+    tolerance = 1e-5 if further.get("dtype") == "float32" else 1e-9
+    assert norms.max() <= 3.0 + tolerance
+    assert np.sqrt(sum((w**2).sum() for w in net.coefs_)) <= 6.0 + tolerance
+
+
+def test_all_on_go_on_in_partial_fit_and_together_with_a_warm_start():
+    net = clone(NET).set_params(**ON)
+    for _ in range(60):
+        net.partial_fit(X, y, classes=[0, 1, 2])
+    assert net.score(X, y) > 0.85
+    net.set_params(warm_start=True, max_epochs=2).fit(X, y)
+    assert net.score(X, y) > 0.85
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(ON, 2)), ids="-".join)
+def test_any_two_can_be_combined(pair):
+    strengths = {name: ON[name] for name in pair}
+    net = clone(NET).set_params(max_epochs=2, **strengths).fit(X, y)
+    assert np.isfinite(net.predict_proba(X)).all()
+    # Both are at work: leaving one out gives another model.
+    for name in pair:
+        other = clone(net).set_params(**{name: None}).fit(X, y)
+        loose = {"max_norm", "norm_constraint"} & {name}
+        assert loose or not np.array_equal(other.coefs_[0], net.coefs_[0])
