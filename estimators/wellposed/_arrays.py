@@ -103,7 +103,8 @@ def hold_out(
         )
     except ValueError as error:
         raise ValueError(
-            f"validation_fraction={fraction:g} of {len(arrays.X)} rows cannot be held out: {error} "
-            "Give more rows, another validation_fraction, or X_val and y_val."
+            f"validation_fraction={fraction:g} of {len(arrays.X)} rows cannot be held out: "
+            f"{str(error).rstrip('.')}. Give more rows, another validation_fraction, or X_val and "
+            "y_val."
         ) from error
     return arrays.take(kept), arrays.take(held)

@@ -136,7 +136,7 @@ REFUSED = {
         (X, np.arange(30) % 10),
         {},
         "validation_fraction=0.1 of 30 rows cannot be held out: The test_size = 3 should be "
-        "greater or equal to the number of classes = 10 Give more rows, another",
+        "greater or equal to the number of classes = 10. Give more rows, another",
     ),
     "a class with one row": (
         EARLY,
@@ -159,6 +159,7 @@ def test_nonsense_is_refused_and_leaves_nothing_half_fitted(case):
         fresh.predict(X)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize("case", REFUSED)
 def test_nonsense_leaves_a_fitted_model_as_it_was(case):
     estimator, data, more, sentence = REFUSED[case]
