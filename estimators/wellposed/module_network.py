@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -18,11 +19,14 @@ Factory = Callable[[int, int], nn.Module]
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
+_global_generator = threading.RLock()
+
+
 @contextmanager
 def _seeded(rng: torch.Generator) -> Iterator[None]:
-    """Let modules draw from torch's global generator without touching it."""
+    """Let modules draw from torch's global generator without touching it, one at a time."""
     seed = int(torch.randint(2**62, (), generator=rng))
-    with torch.random.fork_rng():
+    with _global_generator, torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 

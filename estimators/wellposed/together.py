@@ -20,7 +20,7 @@ from joblib._parallel_backends import ParallelBackendBase
 from scipy.sparse import issparse
 
 from .training.meeting import Meeting
-from .training.tasks import Call, Failure, Task, current_task
+from .training.tasks import Call, Failure, Task, current_task, ending_task
 
 _N_JOBS = 64  # joblib submits twice as many tasks ahead
 _GRACE = 5.0  # seconds that a given-up call waits for its threads
@@ -73,11 +73,12 @@ class TogetherBackend(ParallelBackendBase):
         self._calls.append(_OpenCall(self.meeting))
 
     def stop_call(self) -> None:
-        self._calls.pop().close()
+        self._calls[-1].close()
+        self._calls.pop()
 
     @contextmanager
     def retrieval_context(self) -> Iterator[None]:
-        with self.meeting.waiting(self._calls[-1].caller):
+        with self.meeting.waiting(self._calls[-1].call):
             yield
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
@@ -86,7 +87,10 @@ class TogetherBackend(ParallelBackendBase):
     # ------------------------------------------------------------------ its tasks
 
     def submit(self, func: Callable[[], Any], callback: Any = None) -> Task:
-        task = Task(self.meeting, self._calls[-1].call, func, callback, _n_bytes(func))
+        ending = ending_task()  # which belongs to the call that goes on
+        mine = ending is not None and any(ending.call is open_.call for open_ in self._calls)
+        call = ending.call if ending and mine else self._calls[-1].call
+        task = Task(self.meeting, call, func, callback, _n_bytes(func))
         self.meeting.submit(task)
         return task
 
@@ -101,20 +105,22 @@ class _OpenCall:
 
     def __init__(self, meeting: Meeting) -> None:
         task = current_task()
-        self.call = Call(task.call if task else None)
         self._meeting = meeting
-        self._nested = task is not None and task.meeting is meeting
-        self.caller = task if self._nested else threading.current_thread()
+        self._nested = False
+        caller: Task | threading.Thread = threading.current_thread()
+        if task is not None and task.meeting is meeting:
+            caller, self._nested = task, True
+        self.call = Call(caller, task.call if task else None)
         # scikit-learn's tasks swap the warning filters of the process, each in its own time.
         self._filters = None if task else warnings.catch_warnings()
         if self._filters:
             self._filters.__enter__()
-        meeting.join(self.caller)
+        meeting.join(self.call.caller)
 
     def close(self) -> None:
         self.call.wait(_GRACE)
         if not self._nested:
-            self._meeting.leave(self.caller)
+            self._meeting.leave(self.call.caller)
             self._meeting.disperse(_GRACE)
         if self._filters:
             self._filters.__exit__(None, None, None)
@@ -129,8 +135,10 @@ def _n_bytes(func: Any) -> int:
 def _size(value: Any) -> int:
     if issparse(value):
         return int(value.data.nbytes)
-    itemsize = 4 if getattr(value, "dtype", None) == np.float32 else 8
-    return itemsize * math.prod(getattr(value, "shape", (0,)))
+    shape = getattr(value, "shape", None)
+    if not isinstance(shape, tuple):
+        return 0
+    return math.prod(shape) * (4 if getattr(value, "dtype", None) == np.float32 else 8)
 
 
 register_parallel_backend("wellposed", TogetherBackend)

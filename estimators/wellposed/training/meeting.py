@@ -67,12 +67,6 @@ def stack_size(request: Request) -> int:
     return max(1, min(_MAX_STACK, fit))
 
 
-def _memory(task: Task) -> int:
-    """Bytes that a task's samples take: a parent holds its rows, a fit makes copies of them."""
-    n_bytes = max(task.n_bytes, task.call.n_bytes)
-    return n_bytes if task.is_parent else _COPIES * n_bytes
-
-
 class Meeting:
     """Where the fits of one `fit_together` block meet.
 
@@ -100,6 +94,7 @@ class Meeting:
         self._number = count()
         self._inside: set[Task] = set()
         self._busy: set[object] = set()  # tasks, and threads that start calls from outside
+        self._waiting: dict[object, Call] = {}  # who waits for the tasks of which call
         self._board: dict[Hashable, list[_Post]] = {}
         self._posts: set[_Post] = set()  # not told yet: on the board or in training
         self._n_posts = 0
@@ -130,23 +125,23 @@ class Meeting:
             thread.join(timeout)
 
     @contextmanager
-    def waiting(self, who: object) -> Iterator[None]:
-        """Count somebody as waiting for tasks of its own inside the block."""
-        self._set_parent(who, True)
+    def waiting(self, call: Call) -> Iterator[None]:
+        """Count the caller as waiting for its tasks inside the block."""
+        with self._lock:
+            before = self._waiting.get(call.caller)
+            self._waiting[call.caller] = call
+            self._look_around()
         try:
             yield
         finally:
-            self._set_parent(who, False)
+            with self._lock:
+                if before is None:
+                    self._waiting.pop(call.caller, None)
+                else:  # one of whose results it consumes
+                    self._waiting[call.caller] = before
 
-    def _set_parent(self, who: object, is_parent: bool) -> None:
-        with self._lock:
-            if isinstance(who, Task):
-                who.is_parent = is_parent
-            if is_parent:
-                self._busy.discard(who)
-                self._look_around()
-            else:
-                self._busy.add(who)
+    def _is_anybody_busy(self) -> bool:
+        return not self._busy <= self._waiting.keys()
 
     def _look_around(self) -> None:
         """Let tasks in and wake a trainer, if there is reason to."""
@@ -166,9 +161,12 @@ class Meeting:
     def end(self, task: Task) -> None:
         """Say good-bye to a task that is over."""
         with self._lock:
-            task.call.tasks.discard(task)
+            call = task.call
+            call.tasks.discard(task)
             self._inside.discard(task)
             self._busy.discard(task)
+            if not call.tasks and self._waiting.get(call.caller) is call:
+                del self._waiting[call.caller]  # it is about to see that they are over
             self._look_around()
 
     def _let_in(self) -> None:
@@ -188,14 +186,19 @@ class Meeting:
                 return
 
     def _has_room(self, task: Task) -> bool:
-        rivals = [other for other in self._inside if not other.is_parent]
+        rivals = self._inside - self._waiting.keys()
         if task.call.cancelled or not rivals:
             return True
         if len(self._inside) >= _MAX_TASKS:
             return False
         if not task.call.n_bytes:  # nothing of ours in it, for all that is known
             return sum(not rival.call.n_bytes for rival in rivals) < self._n_trainers
-        return sum(map(_memory, self._inside)) + _memory(task) <= self.max_memory
+        return sum(map(self._memory, (task, *self._inside))) <= self.max_memory
+
+    def _memory(self, task: Task) -> int:
+        """Bytes that its samples take: one that waits holds them, a fit makes copies of them."""
+        n_bytes = max(task.n_bytes, task.call.n_bytes)
+        return n_bytes if task in self._waiting else _COPIES * n_bytes
 
     def cancel(self, call: Call) -> None:
         """Give up a call: its tasks raise `Cancelled`, or never begin."""
@@ -207,11 +210,12 @@ class Meeting:
                 self._board[key] = [post for post in posts if post in self._posts]
                 if not self._board[key]:
                     del self._board[key]
-            gone = [task for *_, task in self._line if task.call.cancelled]
-            # An interrupt may have struck between letting a task in and starting it.
-            gone += [t for t in self._inside if t.call.cancelled and t.thread.ident is None]
-            self._line = [entry for entry in self._line if not entry[-1].call.cancelled]
+            gone = {task for *_, task in self._line if task.call.cancelled}
+            self._line = [entry for entry in self._line if entry[-1] not in gone]
             heapq.heapify(self._line)
+            # An interrupt may have struck after a task was submitted and before it was started.
+            lost = (*self._inside, *call.tasks)
+            gone |= {t for t in lost if t.call.cancelled and t.thread.ident is None}
             self._news.notify_all()
         for task in gone:
             task.fail(Cancelled())
@@ -290,7 +294,7 @@ class Meeting:
         return [key for key, posts in self._board.items() if len(posts) >= posts[0].size]
 
     def _is_ready(self) -> bool:
-        return bool(self._board) and (not self._busy or bool(self._full()))
+        return bool(self._board) and (not self._is_anybody_busy() or bool(self._full()))
 
     def _train(self) -> None:
         """Train stacks as long as there is anything on the board."""
@@ -309,7 +313,7 @@ class Meeting:
             news = True
             while self._board:
                 full = self._full()
-                if full or not self._busy or not news:
+                if full or not self._is_anybody_busy() or not news:
                     return self._pick(full or list(self._board))
                 n_posts = self._n_posts
                 news = self._news.wait(_PATIENCE) or n_posts != self._n_posts

@@ -26,10 +26,17 @@ class Failure:
 
 
 class Call:
-    """One parallel call, whose tasks can be given up together with those they started."""
+    """One parallel call, whose tasks can be given up together with those they started.
 
-    def __init__(self, parent: Call | None) -> None:
-        self.parent = parent
+    Parameters
+    ----------
+    caller : Task or Thread
+    parent : Call or None
+        What the caller is a task of.
+    """
+
+    def __init__(self, caller: Task | threading.Thread, parent: Call | None) -> None:
+        self.caller, self.parent = caller, parent
         self.depth: int = parent.depth + 1 if parent else 0
         self.tasks: set[Task] = set()
         self.n_bytes = 0  # of the largest table that its tasks, or theirs, have posted
@@ -43,10 +50,14 @@ class Call:
         return self._cancelled or (self.parent is not None and self.parent.cancelled)
 
     def wait(self, timeout: float) -> None:
-        """Wait until the threads of its tasks have ended, at most so many seconds."""
+        """Wait until all its tasks have ended, at most so many seconds."""
         end = time.monotonic() + timeout
-        for task in list(self.tasks):
-            task.thread.join(max(0.0, end - time.monotonic()))
+        while self.tasks and time.monotonic() < end:  # one that ends may submit another
+            for task in list(self.tasks):
+                try:
+                    task.thread.join(max(0.0, end - time.monotonic()))
+                except RuntimeError:  # not started yet
+                    time.sleep(1e-3)
 
 
 class Task:
@@ -74,7 +85,6 @@ class Task:
         n_bytes: int,
     ) -> None:
         self.meeting, self.call, self.n_bytes = meeting, call, n_bytes
-        self.is_parent = False  # it waits for tasks of its own
         self._function, self._callback = function, callback
         self.thread = threading.Thread(target=self._run, name="wellposed-task", daemon=True)
 
@@ -86,7 +96,8 @@ class Task:
             result = self._function()
         except BaseException as error:
             result = Failure(error)
-        _local.task = None  # the callback may run code of the caller's, holding the caller's lock
+        # The callback may submit the next task, made by code of the caller's under a lock.
+        _local.task, _local.ending = None, self
         self._finish(result)
 
     def fail(self, error: BaseException) -> None:
@@ -103,3 +114,8 @@ class Task:
 def current_task() -> Task | None:
     """Return the task that this thread is running."""
     return getattr(_local, "task", None)
+
+
+def ending_task() -> Task | None:
+    """Return the task whose callback this thread is running."""
+    return getattr(_local, "ending", None)

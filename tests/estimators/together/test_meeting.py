@@ -1,0 +1,172 @@
+"""All fits of a block meet, whatever n_jobs says, and no earlier than they have to."""
+
+from __future__ import annotations
+
+import time
+
+import joblib
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import BaggingClassifier
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from wellposed import NetClassifier, fit_together
+from wellposed.training import meeting as module
+
+NET = NetClassifier((8,), max_epochs=2, batch_size=32, random_state=0)
+STRENGTHS = np.logspace(-4, -1, 8)
+
+
+@pytest.fixture(autouse=True)
+def no_guessing(monkeypatch):
+    """Busy tasks are waited for without limit, so that sizes do not depend on the machine."""
+    monkeypatch.setattr(module, "_PATIENCE", 1e6)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
+def test_leaf_fits_meet_whatever_n_jobs(n_jobs, digits):
+    with fit_together() as meeting:
+        GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, n_jobs=n_jobs, refit=False).fit(*digits)
+    assert meeting.stack_sizes == [24]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
+def test_three_times_24_nested(n_jobs, digits):
+    search = GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, n_jobs=n_jobs)
+    with fit_together() as meeting:
+        cross_validate(search, *digits, cv=3, n_jobs=n_jobs)
+    assert meeting.stack_sizes == [72, 3]  # what is searched, and the three refits
+
+
+def test_three_levels(digits):
+    """Folds of searches of bagged networks."""
+    bag = BaggingClassifier(NET, n_estimators=2, random_state=0)
+    search = GridSearchCV(bag, {"estimator__l2": STRENGTHS[:3]}, cv=2)
+    with fit_together() as meeting:
+        cross_validate(search, *digits, cv=2)
+    assert meeting.stack_sizes == [24, 4]
+
+
+def test_by_name_in_parallel_config(digits):
+    with parallel_config(backend="wellposed", max_memory=1e9):
+        backend, _ = joblib.parallel.get_active_backend()
+        GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
+    assert backend.meeting.stack_sizes == [24]
+    assert backend.meeting.max_memory == 1e9
+
+
+def test_blocks_inside_blocks_and_one_after_another(digits):
+    with fit_together() as outer:
+        with fit_together() as inner:
+            cross_validate(NET, *digits, cv=3)
+        cross_validate(NET, *digits, cv=4)
+        cross_validate(NET, *digits, cv=5)
+    assert (inner.stack_sizes, outer.stack_sizes) == ([3], [4, 5])
+
+
+def block_of_its_own(X, y):
+    with fit_together() as meeting:
+        cross_validate(NET, X, y, cv=3)
+    return meeting.stack_sizes
+
+
+def test_a_block_started_by_a_task(digits):
+    with fit_together():
+        sizes = Parallel()(delayed(block_of_its_own)(*digits) for _ in range(3))
+    assert sizes == [[3]] * 3
+
+
+def test_a_fit_outside_of_tasks_is_trained_at_once(digits):
+    with fit_together() as meeting:
+        NET.fit(*digits)
+    assert meeting.stack_sizes == []
+
+
+class Slow(TransformerMixin, BaseEstimator):
+    """Preprocessing that takes longer the later the candidate."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+
+    def fit(self, X, y=None):
+        time.sleep(self.seconds)
+        return self
+
+    def transform(self, X):
+        return X
+
+
+SLOW = {"slow__seconds": [0.0, 0.1, 0.3]}
+
+
+def test_slow_preprocessing_is_waited_for(digits):
+    pipe = make_pipeline(Slow(), NET)
+    with fit_together() as meeting:
+        GridSearchCV(pipe, SLOW, cv=3, refit=False).fit(*digits)
+    assert meeting.stack_sizes == [9]
+
+
+def test_but_not_for_ever(digits, monkeypatch):
+    """A task may be blocked by what another holds, which nobody can see."""
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    lock = joblib.parallel.threading.Lock()
+
+    def one_at_a_time(l2):
+        with lock:
+            return NetClassifier((), l2=l2, max_epochs=2, random_state=0).fit(*digits).n_iter_
+
+    with fit_together() as meeting:
+        assert Parallel()(delayed(one_at_a_time)(l2) for l2 in (0.1, 0.2, 0.3)) == [2, 2, 2]
+    assert meeting.stack_sizes == [1, 1, 1]
+
+
+def test_lazy_results(digits):
+    """Results consumed one by one, with other calls in between."""
+    with fit_together() as meeting:
+        parallel = Parallel(return_as="generator")
+        lazy = parallel(
+            delayed(NET.__class__.fit)(NetClassifier(max_epochs=1), *digits) for _ in range(4)
+        )
+        for net in lazy:
+            assert net.n_iter_ == 1
+            cross_validate(NET, *digits, cv=3)
+    assert sorted(meeting.stack_sizes) == [3, 3, 3, 3, 4]
+
+
+def test_fits_in_the_generator_of_tasks(digits):
+    """What is handed over is made while joblib holds a lock: it is trained, if not together."""
+
+    def outer(seed):
+        nets = (NetClassifier((), max_epochs=1, random_state=i) for i in range(3))
+        return Parallel()(delayed(len)(net.fit(*digits).classes_) for net in nets)
+
+    module._PATIENCE = 0.1  # restored by the fixture
+    with fit_together():
+        assert Parallel()(delayed(outer)(seed) for seed in range(2)) == [[10] * 3] * 2
+
+
+def test_pre_dispatch_limits_the_group(digits):
+    with fit_together() as meeting:
+        GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, pre_dispatch=4, refit=False).fit(*digits)
+    assert sum(meeting.stack_sizes) == 24
+    assert max(meeting.stack_sizes) <= 4
+
+
+def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_STACK", 5)
+    with fit_together() as meeting:
+        GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
+    assert sum(meeting.stack_sizes) == 24
+    assert max(meeting.stack_sizes) == 5
+
+
+def test_zero_jobs_and_no_memory_are_refused():
+    with fit_together(), pytest.raises(ValueError, match="n_jobs == 0"):
+        Parallel(n_jobs=0)(delayed(abs)(i) for i in range(3))
+    with pytest.raises(ValueError, match="max_memory=0 must be a positive number"), fit_together(0):
+        pass
+    with pytest.raises(TypeError, match="max_memroy"), parallel_config("wellposed", max_memroy=1):
+        pass
