@@ -14,7 +14,7 @@ MOVES = np.linspace(-3, 3, 25)
 #: Penalties, from strong to weak, relative to the largest eigenvalue or to the one at which L1
 #: is all zero.
 L2_STEPS = np.logspace(0, -9, 10)
-L1_STEPS = np.logspace(0, -8, 9)
+L1_STEPS = np.logspace(0, -8.5, 9)
 #: A weight counts as zero below this share of the largest.
 NEGLIGIBLE = 1e-5
 
