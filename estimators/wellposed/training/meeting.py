@@ -139,6 +139,7 @@ class Meeting:
                     self._waiting.pop(call.caller, None)
                 else:  # one of whose results it consumes
                     self._waiting[call.caller] = before
+                    self._look_around()
 
     def _is_anybody_busy(self) -> bool:
         return not self._busy <= self._waiting.keys()
