@@ -204,22 +204,22 @@ def _real(data: str, loss: str, title: str) -> list[Claim]:
         (
             "trade-pays",
             f"On {title} the trade of bias for variance is profitable.",
-            "error saved, as a share, by the regularizer and strength that the other half of the "
-            "repetitions chose",
+            "share of the error saved by the best regularizer and strength, chosen on other "
+            "repetitions",
             at_least(SMALL),
             partial(best_pays, loss=loss),
         ),
         (
             "variance-falls",
             f"On {title} every regularizer lowers variance as it gets stronger.",
-            "least fall per step of strength, over the six",
+            "fall per step of strength, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="variance", sign=-1),
         ),
         (
             "bias-rises",
             f"On {title} every regularizer raises bias as it gets stronger.",
-            "least rise of bias + noise per step of strength, over the six",
+            "rise of bias + noise per step of strength, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="bias", sign=1),
         ),
@@ -301,8 +301,8 @@ CLAIMS = [
         Claim(
             name=f"trade-pays-{name.replace('_', '-')}",
             statement=f"{words} makes a profitable trade.",
-            measured="(variance saved - bias² paid) / error without it, at the strength that the "
-            "other half of the repetitions chose",
+            measured="(variance saved - bias² paid) / error, at a strength chosen on other "
+            "repetitions",
             threshold=at_least(SMALL),
             oracle="the true function, independent training sets",
             source="7, introduction; 5.4.4",
@@ -315,8 +315,7 @@ CLAIMS = [
         name="best-inside",
         statement="The best strength lies inside the range: of each regularizer there is a too "
         "much.",
-        measured="error of the strongest less that of the chosen strength, as a share; least of "
-        "the six",
+        measured="share by which the strongest is worse than the chosen one, least of six",
         threshold=at_least(SMALL),
         oracle="the true function, independent training sets",
         source="5.4.4",
@@ -326,8 +325,7 @@ CLAIMS = [
     Claim(
         name="variance-peaks-in-width",
         statement="Variance is highest at a width inside the range.",
-        measured="variance at the width that the other half of the repetitions chose, less that "
-        "at the ends; the smaller",
+        measured="variance at a width chosen on other repetitions, less that at the worse end",
         threshold=at_least(0),
         oracle="the true function, independent training sets",
         source="Yang 2020; Belkin 2019",

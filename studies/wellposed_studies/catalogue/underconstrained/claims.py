@@ -243,8 +243,7 @@ CLAIMS = [
         Claim(
             name=f"{penalty}-pays-{data}",
             statement=f"On {data}, {penalty.upper()} predicts better than descent without penalty.",
-            measured="test error saved, a share, at the strength that the other half of the "
-            "repetitions chose",
+            measured="share of the test error saved, at a strength chosen on other repetitions",
             threshold=at_least(0.01),
             oracle="gradient descent from zero on the same rows",
             source="7.3",
@@ -267,8 +266,7 @@ CLAIMS = [
         Claim(
             name=f"agree-{treatment.replace(' ', '-')}",
             statement=f"With {words} the seeds agree at least twice as well.",
-            measured="spread of the predictions over seeds, a share of that without; the larger "
-            "of the data sets'",
+            measured="spread over seeds, a share of that without; the larger of two data sets",
             threshold=at_most(0.5),
             oracle="the same seeds without it",
             source=source,
