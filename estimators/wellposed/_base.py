@@ -193,9 +193,7 @@ class BaseNet(BaseEstimator):
         )
 
     def _rows(self, arrays: Arrays) -> Rows:
-        X, target, weight = arrays
-        X = np.require(X, requirements=["C", "W"])  # torch takes no other
-        return Rows.from_arrays(X, target, weight, _torch_dtype(X), torch.device(self.device))
+        return Rows.from_arrays(*arrays, _torch_dtype(arrays.X), torch.device(self.device))
 
     def _make_network(self, arrays: Arrays, seed: int) -> Any:
         X, target, _ = arrays
@@ -229,7 +227,7 @@ class BaseNet(BaseEstimator):
                 f"{'' if spent else ': rounding allows no further progress'}. {advice}, or scale X "
                 "(StandardScaler).",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         return outcome
 
@@ -265,7 +263,7 @@ class BaseNet(BaseEstimator):
                 f"the training loss {target:.3g} at which it should stop (algorithm 7.3 need not "
                 "terminate). Raise max_epochs, or use retrain='passes'.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         return final
 

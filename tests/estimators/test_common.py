@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch import nn
 
 from wellposed import NetClassifier, NetRegressor
 from wellposed._parameters import check_combination
@@ -77,8 +78,16 @@ def draw(cls: type, solver: str, rng: np.random.Generator) -> Any:
         return estimator
 
 
+class TwoLayers(nn.Sequential):
+    """A user's own network."""
+
+    def __init__(self, n_inputs: int, n_outputs: int) -> None:
+        super().__init__(nn.Linear(n_inputs, 16), nn.ReLU(), nn.Linear(16, n_outputs))
+
+
 RNG = np.random.default_rng(SEED)
-ESTIMATORS = [NetClassifier(), NetRegressor()] + [
+OWN = {"network": TwoLayers, "max_epochs": 60, "learning_rate": 0.05}
+ESTIMATORS = [NetClassifier(), NetRegressor(), NetClassifier(**OWN), NetRegressor(**OWN)] + [
     draw(cls, solver, RNG)
     for cls in (NetClassifier, NetRegressor)
     for solver in ("adam", "sgd", "lbfgs")
