@@ -87,7 +87,8 @@ class BaseNet(BaseEstimator):
             Weights >= 0, scaled to mean 1. Rows of weight zero are left out.
         X_val, y_val : array-like, optional
             Validation rows. With `early_stopping` they replace the split of `validation_fraction`;
-            without, the loss on them is recorded.
+            without, the loss on them is recorded. They weigh as their classes do. In a search,
+            scikit-learn cuts them to the folds if they happen to be as many as the rows of X.
 
         Returns
         -------
