@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
@@ -90,7 +91,7 @@ class Meeting:
         self.stack_sizes: list[int] = []
         self._n_trainers = n_trainers or len(os.sched_getaffinity(0))
         self._lock = threading.Lock()
-        self._line: list[tuple[int, int, Task]] = []  # tasks to let in, the innermost first
+        self._line: list[tuple[float, int, Task]] = []  # tasks to let in, the innermost first
         self._number = count()
         self._inside: set[Task] = set()
         self._busy: set[object] = set()  # tasks, and threads that start calls from outside
@@ -156,7 +157,8 @@ class Meeting:
         """Let a task in as soon as there is room."""
         with self._lock:
             task.call.tasks.add(task)
-            heapq.heappush(self._line, (-task.call.depth, next(self._number), task))
+            depth = math.inf if task.call.cancelled else task.call.depth
+            heapq.heappush(self._line, (-depth, next(self._number), task))
             self._let_in()
 
     def end(self, task: Task) -> None:

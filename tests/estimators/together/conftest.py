@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,9 @@ def threads_of_ours(patience: float = 2.0) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_left():
-    yield
-    assert threads_of_ours() == []
+def no_thread_left() -> Iterator[Callable[[], None]]:
+    def check() -> None:
+        assert threads_of_ours() == []
+
+    yield check
+    check()

@@ -21,7 +21,7 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 
-from wellposed import fit_together
+from wellposed import fit_together, together
 from wellposed.networks import MLP
 from wellposed.training import meeting as module
 from wellposed.training.request import Abandoned, Outcome, Request, Rows
@@ -210,6 +210,7 @@ def check(rng, monkeypatch):
 def faked(monkeypatch):
     monkeypatch.setattr(module, "train", fake_train)
     monkeypatch.setattr(module, "_PATIENCE", 1e6)
+    monkeypatch.setattr(together, "_GRACE", 1e6)
     # joblib looks for results every 10 ms; a thousand schedules have no time for that
     quick = SimpleNamespace(time=time.time, sleep=lambda seconds: time.sleep(seconds / 20))
     monkeypatch.setattr(joblib.parallel, "time", quick)

@@ -1,0 +1,114 @@
+"""Ctrl-C stops everything promptly, leaves no thread behind, and leaves the block usable."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed
+from sklearn.model_selection import GridSearchCV, cross_validate
+from skorch.callbacks import Callback
+from torch import nn
+
+from wellposed import NetClassifier, fit_together
+
+ENDLESS = 10**9
+NET = NetClassifier((8,), max_epochs=ENDLESS, batch_size=32, random_state=0)
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def ctrl_c():
+    """Interrupt the main thread after so many seconds; say when."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    struck: list[float] = []
+    timers = []
+
+    def strike():
+        struck.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def after(seconds):
+        timers.append(threading.Timer(seconds, strike))
+        timers[-1].start()
+        return struck
+
+    yield after
+    for timer in timers:
+        timer.join()
+    signal.signal(signal.SIGINT, handler)
+
+
+def own_module(n_inputs, n_outputs):
+    return nn.Sequential(nn.Linear(n_inputs, 8), nn.ReLU(), nn.Linear(8, n_outputs))
+
+
+def one_search(net):
+    return lambda X, y: GridSearchCV(net, {"l2": [1e-3, 1e-2]}, cv=3).fit(X, y)
+
+
+def nested(X, y):
+    cross_validate(GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=2), X, y, cv=3)
+
+
+def long_epochs(X, y):
+    """Millions of steps without the end of an epoch in between."""
+    X, y = np.tile(X, (2000, 1)), np.tile(y, 2000)
+    net = NetClassifier((8,), batch_size=1, max_epochs=1)
+    Parallel()(delayed(net.fit)(X, y) for _ in range(2))
+
+
+def beside_another_library(X, y):
+    Parallel()(delayed(f)(X, y) for f in [NET.fit, lambda *_: time.sleep(1), NET.fit])
+
+
+WORK = {
+    "adam": one_search(NET),
+    "sgd": one_search(NET.__class__(solver="sgd", max_epochs=ENDLESS, random_state=0)),
+    "lbfgs": one_search(
+        NetClassifier((64, 64), solver="lbfgs", tol=1e-300, max_epochs=ENDLESS, activation="tanh")
+    ),
+    "callbacks": one_search(NetClassifier((8,), max_epochs=ENDLESS, callbacks=[Callback()])),
+    "own module": one_search(NetClassifier(network=own_module, max_epochs=ENDLESS)),
+    "nested": nested,
+    "long epochs": long_epochs,
+    "beside another library": beside_another_library,
+}
+
+
+@pytest.mark.parametrize("work", WORK.values(), ids=WORK)
+def test_ctrl_c_stops_everything(work, digits, ctrl_c, no_thread_left):
+    with fit_together() as meeting:
+        struck = ctrl_c(0.4)
+        with pytest.raises(KeyboardInterrupt):
+            work(*digits)
+        assert time.monotonic() - struck[0] < 4
+        no_thread_left()
+        cross_validate(NetClassifier(max_epochs=1), *digits, cv=3)
+    assert meeting.stack_sizes[-1] == 3
+
+
+def test_an_interrupted_search_is_not_fitted(digits, ctrl_c):
+    search = GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3)
+    ctrl_c(0.2)
+    with fit_together(), pytest.raises(KeyboardInterrupt):
+        search.fit(*digits)
+    assert not hasattr(search, "cv_results_")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "number", "longest"), [(0, 250, 0.005), (1000, 150, 0.1)])
+def test_at_any_moment(first, number, longest):
+    """Also while tasks are handed over, let in and started."""
+    script = [HERE / "interrupt_schedules.py", HERE / "test_schedules.py", first, number, longest]
+    done = subprocess.run(
+        [sys.executable, *map(str, script)], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.strip() == str(number), done.stderr
