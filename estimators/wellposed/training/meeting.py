@@ -194,9 +194,12 @@ class Meeting:
             return True
         if len(self._inside) >= _MAX_TASKS:
             return False
-        if not task.call.n_bytes:  # nothing of ours in it, for all that is known
-            return sum(not rival.call.n_bytes for rival in rivals) < self._n_trainers
-        return sum(map(self._memory, (task, *self._inside))) <= self.max_memory
+        if sum(map(self._memory, (task, *self._inside))) > self.max_memory:
+            return False
+        if task.call.n_bytes:
+            return True
+        # As long as a call has posted nothing, it may be all of another library.
+        return sum(not rival.call.n_bytes for rival in rivals) < self._n_trainers
 
     def _memory(self, task: Task) -> int:
         """Bytes that its samples take: one that waits holds them, a fit makes copies of them."""

@@ -21,7 +21,7 @@ class Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
         if isinstance(error, Exception) and not getattr(error, "__notes__", None):
-            error.add_note("".join(["In a task:\n", *traceback.format_exception(error)]))
+            error.add_note("".join(["In a task:\n", *traceback.format_tb(error.__traceback__)]))
         error.__traceback__ = None  # which holds the task's samples
 
 
