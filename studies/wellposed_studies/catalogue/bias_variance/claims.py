@@ -203,7 +203,7 @@ def _real(data: str, loss: str, title: str) -> list[Claim]:
     tests: list[tuple[str, str, str, Any, Callable[[Results], Estimate]]] = [
         (
             "trade-pays",
-            f"On {title} the trade of bias for variance is profitable.",
+            f"On {title}, the trade of bias for variance is profitable.",
             "share of the error saved by the best regularizer and strength, chosen on other "
             "repetitions",
             at_least(SMALL),
@@ -211,14 +211,14 @@ def _real(data: str, loss: str, title: str) -> list[Claim]:
         ),
         (
             "variance-falls",
-            f"On {title} every regularizer lowers variance as it gets stronger.",
+            f"On {title}, every regularizer lowers variance as it gets stronger.",
             "fall per step of strength, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="variance", sign=-1),
         ),
         (
             "bias-rises",
-            f"On {title} every regularizer raises bias as it gets stronger.",
+            f"On {title}, every regularizer raises bias as it gets stronger.",
             "rise of bias + noise per step of strength, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="bias", sign=1),
@@ -332,7 +332,7 @@ CLAIMS = [
         test=variance_peaks,
         data="synthetic",
     ),
-    *_real("diabetes", "squared", "diabetes"),
-    *_real("digits", "log", "digits, log loss,"),
-    *_real("digits", "zero_one", "digits, 0-1 loss,"),
+    *_real("diabetes", "squared", "a real table of numbers"),
+    *_real("digits", "log", "real classes, by log loss"),
+    *_real("digits", "zero_one", "real classes, by 0-1 loss"),
 ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...plotting import PALETTE, WIDTH
+from ...plotting import PALETTE
+from .._drawing import absent, new, stand_in
 from .claims import ridge_closed_form
 from .data import REGULARIZERS
 from .tables import Axis
@@ -40,14 +41,6 @@ LOOK = {
     "variance": (PALETTE[1], "-.", "^", "variance"),
     "noise": ("#7b8794", ":", "", "noise"),
 }
-
-
-def _new(rows: int = 1, columns: int = 1, height: float = 3.4, **options: Any) -> Any:
-    """A figure outside pyplot's list, and its axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
 
 
 def _place(axis: Axis, regularizer: str) -> tuple[np.ndarray, list[str]]:
@@ -82,8 +75,11 @@ def _names(loss: str, known: bool) -> dict[str, str]:
 def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> Figure:
     """Six panels, one a regularizer: the components from off to strong, with 95 % intervals."""
     known = sampling == "independent"
-    data = _stand_in(results, data)
-    figure, axes = _new(2, 3, 4.6, sharey=True)
+    name = stand_in(results, data)
+    if name is None:
+        return absent(data)
+    data = name
+    figure, axes = new(2, 3, 4.6, sharey=True)
     names = _names(loss, known)
     texts = {"bias": "bias²" if loss == "squared" else "bias", "variance": "variance"}
     if not known:
@@ -102,7 +98,7 @@ def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> F
     axes[0, 0].set_ylim(bottom=min(0.0, axes[0, 0].get_ylim()[0]))
     _cap(axes[0, 0], results, data, loss, sampling)
     for ax in axes[:, 0]:
-        ax.set_ylabel(UNITS[loss])
+        ax.set_ylabel(f"{data}: {UNITS[loss]}")
     _legend(figure, axes[0, 0])
     return figure
 
@@ -120,21 +116,13 @@ def _cap(ax: Axes, results: Results, data: str, loss: str, sampling: str) -> Non
     ax.set_ylim(top=min(top, 1.9 * float(off)))
 
 
-def _stand_in(results: Results, data: str) -> str:
-    """The data set of this name, or the user's table in its place."""
-    for name, record in results.manifest["data"].items():
-        if data in record["answers_to"]:
-            return name
-    raise KeyError(f"{data!r} was not run, nor a table that stands in for it")
-
-
 def fits(results: Results) -> Figure:
     """Fits to independent training sets along the first input, at three strengths of L2."""
     data = results.data("synthetic")
     axis = Axis(results, "synthetic", "squared", "l2", "independent")
     best = int(axis.estimates("error")["estimate"].to_numpy().argmin())
     shown = {"off": 0, "best": max(best, 1), "strongest": len(axis.strengths) - 1}
-    figure, axes = _new(1, 3, 2.7, sharex=True, sharey=True)
+    figure, axes = new(1, 3, 2.7, sharex=True, sharey=True)
     stacked = results.stacked("line", sampling="independent")
     x = data.X_line[:, 0]
     for ax, (word, position) in zip(axes, shown.items()):
@@ -156,7 +144,7 @@ def ridge(results: Results) -> Figure:
     """Bias² and variance of the linear network, measured, on the curves of Ridge's closed form."""
     data = results.data("fixed-design")
     table = results.table("components", data="fixed-design")
-    figure, ax = _new(height=3.2)
+    figure, ax = new(height=3.2)
     grid = np.geomspace(table["strength"].min(), table["strength"].max(), 100)
     exact = [ridge_closed_form(data, alpha) for alpha in grid]
     for part, component in {"bias": "bias2", "variance": "variance"}.items():
@@ -185,7 +173,7 @@ def trades(results: Results) -> Figure:
     """Variance saved, bias paid and what is left, for every regularizer, set and loss."""
     table = results.table("trades")
     sets = list(dict.fromkeys(zip(table["data"], table["loss"])))
-    figure, axes = _new(1, len(sets), 3.0, sharey=True, squeeze=False)
+    figure, axes = new(1, len(sets), 3.0, sharey=True, squeeze=False)
     y = np.arange(len(REGULARIZERS), dtype=float)
     for ax, (data, loss) in zip(axes[0], sets):
         rows = table[(table["data"] == data) & (table["loss"] == loss)]
@@ -216,7 +204,7 @@ def slopes(results: Results) -> Figure:
     """Which way bias and variance move with each regularizer, in every set and loss."""
     table = results.table("slopes")
     sets = list(dict.fromkeys(zip(table["data"], table["loss"])))
-    figure, axes = _new(1, len(sets), 2.9, sharey=True, squeeze=False)
+    figure, axes = new(1, len(sets), 2.9, sharey=True, squeeze=False)
     y = np.arange(len(REGULARIZERS), dtype=float)
     for ax, (data, loss) in zip(axes[0], sets):
         for shift, part in {-0.13: "bias", 0.13: "variance"}.items():
@@ -254,10 +242,10 @@ def bootstraps(results: Results) -> Figure:
         ("diabetes", "squared", "subsample"),
         ("digits", "log", "subsample"),
     ]
-    present = [(d, s, p) for d, s, p in sets if _answered(results, d)]
-    figure, axes = _new(1, len(present), 3.0, squeeze=False)
-    for ax, (data, loss, sampling) in zip(axes[0], present):
-        name = _stand_in(results, data)
+    named = [(stand_in(results, data), loss, sampling) for data, loss, sampling in sets]
+    present = [(name, loss, sampling) for name, loss, sampling in named if name is not None]
+    figure, axes = new(1, len(present), 3.0, squeeze=False)
+    for ax, (name, loss, sampling) in zip(axes[0], present):
         names = _names(loss, sampling == "independent")
         for kind, alpha in {sampling: 1.0, "bootstrap": 0.5}.items():
             axis = Axis(results, name, loss, "l2", kind)
@@ -266,17 +254,17 @@ def bootstraps(results: Results) -> Figure:
                 color, _, marker, text = LOOK[part]
                 table = axis.estimates(names[part])
                 ends = [table["estimate"] - table["low"], table["high"] - table["estimate"]]
-                new = kind == sampling
+                fresh = kind == sampling
                 ax.errorbar(
                     x,
                     table["estimate"],
                     np.array(ends),
                     color=color,
                     alpha=alpha,
-                    ls="-" if new else ":",
+                    ls="-" if fresh else ":",
                     marker=marker,
-                    mfc=color if new else "white",
-                    label=f"{text}, {'new training sets' if new else 'bootstraps of one'}",
+                    mfc=color if fresh else "white",
+                    label=f"{text}, {'new training sets' if fresh else 'bootstraps of one'}",
                 )
         ax.set_title(name)
         ax.set_ylabel(UNITS[loss])
@@ -285,10 +273,6 @@ def bootstraps(results: Results) -> Figure:
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     _legend(figure, axes[0, 0], 2)
     return figure
-
-
-def _answered(results: Results, data: str) -> bool:
-    return any(data in record["answers_to"] for record in results.manifest["data"].values())
 
 
 FIGURES: dict[str, Callable[[Results], Figure]] = {

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...plotting import PALETTE, WIDTH
+from ...plotting import PALETTE
+from .._drawing import new
 from .linear import L1_STEPS
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from ...results import Results
 
 GREY = "#7b8794"
-
-
-def new(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) -> Any:
-    """A figure outside pyplot's list, and its axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
 
 
 def band(ax: Axes, x: Any, runs: np.ndarray, color: str, **options: Any) -> None:

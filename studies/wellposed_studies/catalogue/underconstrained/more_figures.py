@@ -8,10 +8,11 @@ import numpy as np
 
 from ...claims import mean
 from ...plotting import PALETTE
+from .._drawing import absent, new
 from . import figures
 from .data import wave
 from .evidence import spread
-from .figures import GREY, new, sets_of
+from .figures import GREY, sets_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,8 @@ PENALTIES = {"l1": (PALETTE[1], "D", "-."), "l2": (PALETTE[0], "s", "-")}
 
 def filters(results: Results) -> Figure:
     """What L2 leaves of each coordinate, and what L1 leaves of each weight."""
+    if "soft_thresholds" not in results.table_names:
+        return absent("diabetes")
     figure, axes = new(1, 2, 3.2)
     _shrinkage(axes[0], results)
     table = results.table("soft_thresholds")

@@ -10,7 +10,7 @@ from ...study import Cell
 
 #: Units of the hidden layer and strength of L2.
 HIDDEN = (64,)
-L2 = 0.01
+L2 = 0.03
 TREATMENTS = ("none", "l2", "early stopping")
 
 
@@ -23,7 +23,8 @@ def seeds(cell: Cell) -> dict[str, Any]:
     from wellposed import NetRegressor
 
     data, treatment = cell.data, cell.params["treatment"]
-    settings: dict[str, Any] = {"solver": "lbfgs", "tol": 1e-5, "max_epochs": 1000}
+    settings: dict[str, Any] = {"solver": "lbfgs", "max_epochs": 5000}
+    settings["tol"] = 1e-4 if treatment == "l2" else 1e-5
     if treatment == "early stopping":
         settings = {"solver": "adam", "learning_rate": 0.005, "max_epochs": 1000}
         settings |= {"early_stopping": True, "n_iter_no_change": 100, "batch_size": None}
