@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
+from sklearn.datasets import load_wine
 from sklearn.linear_model import Ridge
 from sklearn.utils import Bunch
 
@@ -25,6 +26,7 @@ from wellposed_studies.catalogue.bias_variance.data import (
 from wellposed_studies.claims import Claim, Estimate
 from wellposed_studies.data import Selection
 from wellposed_studies.discovery import find
+from wellposed_studies.own_table import open_table
 from wellposed_studies.results import Results
 from wellposed_studies.runner import run
 from wellposed_studies.study import Grid
@@ -40,23 +42,28 @@ def held(claim: Claim, estimate: Estimate) -> bool:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """All axes at one or two strengths, four repetitions, few epochs."""
+def smaller() -> Iterator[None]:
+    """All axes at two strengths, four repetitions, few epochs."""
     with pytest.MonkeyPatch.context() as patch:
-        small = [
+        grids = [
             Grid({**g.factors, "strength": _two(g.factors["strength"])}, g.data)
             for g in BiasVariance.factors
         ]
-        patch.setattr(BiasVariance, "factors", small)
+        patch.setattr(BiasVariance, "factors", grids)
         patch.setattr(BiasVariance, "repetitions", 4)
         patch.setitem(EPOCHS, "regression", 12)
         patch.setitem(EPOCHS, "classification", 12)
-        return run(Selection("bias-variance", "quick", 3), tmp_path_factory.mktemp("results"))
+        yield
 
 
 def _two(strength: object) -> object:
     values = getattr(strength, "quick", strength)
     return [values[1], values[-1]] if hasattr(values, "__len__") else values
+
+
+@pytest.fixture(scope="module")
+def finished(smaller: None, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return run(Selection("bias-variance", "quick", 3), tmp_path_factory.mktemp("results"))
 
 
 @pytest.mark.slow
@@ -75,7 +82,7 @@ def test_all_figures_are_drawn(finished: Results, tmp_path: Path) -> None:
         figure.savefig(tmp_path / f"{name}.svg")
         for ax in figure.axes:
             assert ax.get_xlabel() or figure.get_supxlabel(), name
-        assert any(ax.get_ylabel() for ax in figure.axes) or name == "trades"
+        assert any(ax.get_ylabel() for ax in figure.axes) or name in ("trades", "slopes")
 
 
 @pytest.mark.slow
@@ -97,6 +104,21 @@ def test_components_are_those_of_the_stored_predictions(finished: Results) -> No
         (table["strength"] == row["strength"]) & (table["component"].str.contains("bias"))
     ]
     assert table["estimate"].item() == pytest.approx(by_hand, abs=1e-12)
+
+
+@pytest.mark.slow
+def test_a_table_of_ones_own_takes_the_real_tables_place(smaller: None, tmp_path: Path) -> None:
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    X.assign(grape=y).to_csv(tmp_path / "wine.csv", index=False)
+    own = open_table(str(tmp_path / "wine.csv"), "grape", None)
+    results = run(Selection("bias-variance", "quick", 3, own), tmp_path / "results")
+    verdicts = results.verdicts.set_index("claim")
+    assert verdicts.loc["trade-pays-digits-log", "data"] == "wine"
+    assert verdicts.loc["trade-pays-digits-log", "verdict"] != "not run"
+    assert verdicts.loc["trade-pays-diabetes-squared", "verdict"] == "not run"
+    texts = results.figure("diabetes").axes[0].texts
+    assert "diabetes was not part of this run" in texts[0].get_text()
+    assert results.figure("digits-log").axes[0].get_ylabel().startswith("wine")
 
 
 # ------------------------------------------------------------------ constructed tables

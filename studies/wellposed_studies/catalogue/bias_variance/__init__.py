@@ -59,7 +59,7 @@ class BiasVariance(Study):
         "(squared loss) and on digits (log loss and 0-1 loss)."
     )
     version = 1
-    minutes: ClassVar = {"quick": 3.5, "full": 45.0}
+    minutes: ClassVar = {"quick": 2.0, "full": 20.0}
     data = DATA
     factors = (
         *_axes("independent", ["synthetic"]),

@@ -46,7 +46,7 @@ class Underconstrained(Study):
         "drawn problems, on diabetes with all squares and products, and on threes and eights."
     )
     version = 1
-    minutes: ClassVar = {"quick": 2.5, "full": 40.0}
+    minutes: ClassVar = {"quick": 3.0, "full": 70.0}
     data = DATA
     factors = (
         Grid({"question": "geometry"}, ["two-weights"]),
