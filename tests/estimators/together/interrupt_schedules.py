@@ -41,8 +41,8 @@ for seed in range(first, first + number):
     faulthandler.dump_traceback_later(60, exit=True)
     with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
         timer = threading.Thread(target=interrupt_after, args=(rng.random() * longest,))
-        timer.start()
         try:
+            timer.start()  # the interrupt may come before this returns
             schedules.run_call(one)
             timer.join()
             time.sleep(1)  # the interrupt comes here
