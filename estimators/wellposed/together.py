@@ -22,7 +22,7 @@ from scipy.sparse import issparse
 from .training.meeting import Meeting
 from .training.tasks import Call, Failure, Task, current_task, ending_task
 
-_N_JOBS = 64  # joblib submits twice as many tasks ahead
+_N_JOBS = 128  # joblib submits twice as many tasks ahead
 _GRACE = 5.0  # seconds that a given-up call waits for its threads
 
 

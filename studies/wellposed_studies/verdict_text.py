@@ -13,8 +13,10 @@ import pandas as pd
 MARKS = {"held": "held   ", "failed": "FAILED ", "not run": "not run"}
 
 
-def as_text(verdicts: pd.DataFrame) -> str:
+def as_text(verdicts: pd.DataFrame, width: int | None = None) -> str:
     """One claim a paragraph: verdict, statement, and the measured value with its interval.
+
+    ``width`` is that of the terminal by default.
 
     Examples
     --------
@@ -22,11 +24,12 @@ def as_text(verdicts: pd.DataFrame) -> str:
     >>> print(as_text(pd.DataFrame([{
     ...     "claim": "c", "statement": "Ridge shrinks.", "measured": "norm ratio",
     ...     "threshold": "≤ 1", "verdict": "held", "value": 0.5, "low": 0.4, "high": 0.6,
-    ...     "level": 0.95, "n": 20, "method": "BCa bootstrap", "data": "", "reason": ""}])))
+    ...     "level": 0.95, "n": 20, "method": "BCa bootstrap", "data": "", "reason": ""}]),
+    ...     width=90))
       held     c: Ridge shrinks.
                norm ratio = 0.5 [0.4, 0.6] at 95 %, claimed ≤ 1 (n = 20, BCa bootstrap)
     """
-    width = max(shutil.get_terminal_size((100, 20)).columns, 60)
+    width = width or max(shutil.get_terminal_size((100, 20)).columns, 60)
     lines = []
     for row in verdicts.to_dict("records"):
         about = f" ({row['data']})" if row["data"] else ""

@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -29,8 +30,10 @@ from .tasks import Call, Cancelled, Task, current_task
 
 logger = logging.getLogger("wellposed")
 
-_CACHE_BYTES = 8 << 20  # working set of one stack, to stay in a core's caches
-_MAX_STACK = 128
+_CACHE_BYTES = 4 << 20  # working set of one stack, to stay in a core's caches
+_MAX_STACK = 64
+_MIN_SHARE = 16  # networks below which a stack is not shared between trainers
+_MAX_TRAINERS = 4  # a third of what they do holds the interpreter's lock
 _MAX_TASKS = 256  # let in at the same time
 _COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
 _PATIENCE = 3.0  # seconds without news after which busy tasks are no longer waited for
@@ -75,7 +78,7 @@ class Meeting:
     ----------
     max_memory : float
         Bytes that the samples of the tasks let in may take. One task is always let in.
-    n_trainers : int, default: number of CPUs
+    n_trainers : int, default: number of CPUs, at most 4
         Stacks that are trained at the same time.
 
     Attributes
@@ -89,7 +92,7 @@ class Meeting:
             raise ValueError(f"max_memory={max_memory!r} must be a positive number of bytes.")
         self.max_memory = max_memory
         self.stack_sizes: list[int] = []
-        self._n_trainers = n_trainers or len(os.sched_getaffinity(0))
+        self._n_trainers = n_trainers or min(_MAX_TRAINERS, len(os.sched_getaffinity(0)))
         self._lock = threading.Lock()
         self._line: list[tuple[float, int, Task]] = []  # tasks to let in, the innermost first
         self._number = count()
@@ -101,6 +104,7 @@ class Meeting:
         self._n_posts = 0
         self._news = threading.Condition(self._lock)  # what trainers wait for
         self._trainers: set[threading.Thread] = set()
+        self._leaving: set[threading.Thread] = set()  # those with nothing more to do
         self._n_training = 0
         self._aside = threading.Semaphore(self._n_trainers)
         self._rows: WeakValueDictionary[Hashable, Rows] = WeakValueDictionary()
@@ -119,11 +123,16 @@ class Meeting:
             self._look_around()
 
     def disperse(self, timeout: float) -> None:
-        """Wait until trainers have gone home, unless there are tasks left."""
+        """Wait for threads that have nothing more to do, at most so many seconds.
+
+        At the exit of the interpreter, a thread that is still freeing tensors would abort it.
+        """
         with self._lock:
-            trainers = [] if self._inside else list(self._trainers)
-        for thread in trainers:
-            thread.join(timeout)
+            leaving = self._leaving | (set() if self._inside else self._trainers)
+            self._leaving.clear()
+        end = time.monotonic() + timeout
+        for thread in leaving:
+            thread.join(max(0.0, end - time.monotonic()))
 
     @contextmanager
     def waiting(self, call: Call) -> Iterator[None]:
@@ -168,6 +177,10 @@ class Meeting:
             call.tasks.discard(task)
             self._inside.discard(task)
             self._busy.discard(task)
+            if len(self._leaving) > _MAX_TASKS:
+                self._leaving = {thread for thread in self._leaving if thread.is_alive()}
+            if task.thread.ident is not None:
+                self._leaving.add(task.thread)
             if not call.tasks and self._waiting.get(call.caller) is call:
                 del self._waiting[call.caller]  # it is about to see that they are over
             self._look_around()
@@ -324,6 +337,7 @@ class Meeting:
                 n_posts = self._n_posts
                 news = self._news.wait(_PATIENCE) or n_posts != self._n_posts
             self._trainers.discard(threading.current_thread())
+            self._leaving.add(threading.current_thread())
             return None
 
     def _pick(self, keys: list[Hashable]) -> list[_Post]:
@@ -331,6 +345,9 @@ class Meeting:
         posts = self._board.pop(key)
         posts.sort(key=lambda post: post.request.n_updates)  # those of a length together
         size = posts[0].size
+        if not self._is_anybody_busy():  # these are all there will be
+            free = self._n_trainers - self._n_training
+            size = min(size, max(_MIN_SHARE, -(-len(posts) // free)))
         stack, rest = posts[:size], posts[size:]
         if rest:
             self._board[key] = rest

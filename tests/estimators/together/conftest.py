@@ -14,12 +14,21 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from wellposed import fit_together
+from wellposed.training import meeting
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_blas_thread():
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for busy tasks without limit and share no stack: sizes depend on no machine."""
+    monkeypatch.setattr(meeting, "_PATIENCE", 1e6)
+    monkeypatch.setattr(meeting, "_MIN_SHARE", 1000)
+    monkeypatch.setattr(meeting, "_MAX_STACK", 1000)
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +58,12 @@ def same_inside() -> Callable[..., list[int]]:
 
     def check(work: Callable[[], Any], by_name: bool = False) -> list[int]:
         expected = work()
-        with fit_together() as meeting:
+        with fit_together() as found:
             assert_same(work(), expected)
         if by_name:
             with parallel_config(backend="wellposed"):
                 assert_same(work(), expected)
-        return meeting.stack_sizes
+        return found.stack_sizes
 
     return check
 

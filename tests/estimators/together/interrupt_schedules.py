@@ -20,12 +20,38 @@ import joblib.parallel
 from wellposed import fit_together, together
 from wellposed.training import meeting as module
 
-schedules = SimpleNamespace(**runpy.run_path(sys.argv[1]))
-first, number, longest = int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-warnings.simplefilter("ignore")
-module.train = schedules.fake_train
-module._PATIENCE = together._GRACE = 1e6
-joblib.parallel.time = SimpleNamespace(time=time.time, sleep=lambda s: time.sleep(s / 20))
+
+def main(file, first, number, longest):
+    schedules = SimpleNamespace(**runpy.run_path(file))
+    warnings.simplefilter("ignore")
+    module.train = schedules.fake_train
+    module._PATIENCE = together._GRACE = 1e6
+    joblib.parallel.time = SimpleNamespace(time=time.time, sleep=lambda s: time.sleep(s / 20))
+    interrupted = 0
+    for seed in range(first, first + number):
+        rng = random.Random(seed)
+        module._MAX_STACK, module._MAX_TASKS = rng.choice([1, 2, 8]), rng.choice([1, 2, 5, 256])
+        one, another = schedules.draw_call(rng, False), schedules.draw_call(rng, False)
+        faulthandler.dump_traceback_later(60, exit=True)
+        with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
+            timer = threading.Thread(target=interrupt_after, args=(rng.random() * longest,))
+            try:
+                timer.start()  # the interrupt may come before this returns
+                schedules.run_call(one)
+                timer.join()
+                time.sleep(1)  # the interrupt comes here
+            except KeyboardInterrupt:
+                interrupted += 1
+            assert schedules.run_call(another) == schedules.expect("call", another), seed
+        end = time.monotonic() + 5
+        while [t for t in threading.enumerate() if t.name.startswith("wellposed")]:
+            assert time.monotonic() < end, seed
+            time.sleep(1e-3)
+        state = (meeting._inside, meeting._line, meeting._board, meeting._posts)
+        assert not any(state), (seed, state)
+        assert not meeting._is_anybody_busy(), seed
+    faulthandler.cancel_dump_traceback_later()
+    print(interrupted)
 
 
 def interrupt_after(seconds):
@@ -33,28 +59,5 @@ def interrupt_after(seconds):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-interrupted = 0
-for seed in range(first, first + number):
-    rng = random.Random(seed)
-    module._MAX_STACK, module._MAX_TASKS = rng.choice([1, 2, 8]), rng.choice([1, 2, 5, 256])
-    one, another = schedules.draw_call(rng, False), schedules.draw_call(rng, False)
-    faulthandler.dump_traceback_later(60, exit=True)
-    with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
-        timer = threading.Thread(target=interrupt_after, args=(rng.random() * longest,))
-        try:
-            timer.start()  # the interrupt may come before this returns
-            schedules.run_call(one)
-            timer.join()
-            time.sleep(1)  # the interrupt comes here
-        except KeyboardInterrupt:
-            interrupted += 1
-        assert schedules.run_call(another) == schedules.expect("call", another), seed
-    end = time.monotonic() + 5
-    while [t for t in threading.enumerate() if t.name.startswith("wellposed")]:
-        assert time.monotonic() < end, seed
-        time.sleep(1e-3)
-    state = (meeting._inside, meeting._line, meeting._board, meeting._posts)
-    assert not any(state), (seed, state)
-    assert not meeting._is_anybody_busy(), seed
-faulthandler.cancel_dump_traceback_later()
-print(interrupted)
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

@@ -13,25 +13,28 @@ from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
 
-name, n_candidates, n_folds, max_memory = sys.argv[1:]
-if name == "digits":
-    X, y = load_digits(return_X_y=True)
-    X = (X / 16).astype(np.float32)
-    net = NetClassifier((64,), batch_size=64, max_epochs=1, random_state=0)
-else:
-    rng = np.random.default_rng(0)
-    X, y = rng.random((70_000, 784), dtype=np.float32), rng.integers(0, 10, 70_000)
-    net = NetClassifier((16,), batch_size=256, max_epochs=1, random_state=0)
+
+def main(name, n_candidates, n_folds, max_memory):
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+        X = (X / 16).astype(np.float32)
+        net = NetClassifier((64,), batch_size=64, max_epochs=1, random_state=0)
+    else:
+        rng = np.random.default_rng(0)
+        X, y = rng.random((70_000, 784), dtype=np.float32), rng.integers(0, 10, 70_000)
+        net = NetClassifier((16,), batch_size=256, max_epochs=1, random_state=0)
+    net.fit(X[:500], y[:500])
+    before = peak()
+    grid = {"l2": np.logspace(-6, -1, int(n_candidates))}
+    with fit_together(max_memory=float(max_memory)) as meeting:
+        GridSearchCV(net, grid, cv=int(n_folds), refit=False).fit(X, y)
+    assert sum(meeting.stack_sizes) == int(n_candidates) * int(n_folds)
+    print(round(peak() - before))
 
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-net.fit(X[:500], y[:500])
-before = peak()
-grid = {"l2": np.logspace(-6, -1, int(n_candidates))}
-with fit_together(max_memory=float(max_memory)) as meeting:
-    GridSearchCV(net, grid, cv=int(n_folds), refit=False).fit(X, y)
-assert sum(meeting.stack_sizes) == int(n_candidates) * int(n_folds)
-print(round(peak() - before))
+if __name__ == "__main__":
+    main(*sys.argv[1:])

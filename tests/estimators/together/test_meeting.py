@@ -20,10 +20,7 @@ NET = NetClassifier((8,), max_epochs=2, batch_size=32, random_state=0)
 STRENGTHS = np.logspace(-4, -1, 8)
 
 
-@pytest.fixture(autouse=True)
-def no_guessing(monkeypatch):
-    """Busy tasks are waited for without limit, so that sizes do not depend on the machine."""
-    monkeypatch.setattr(module, "_PATIENCE", 1e6)
+pytestmark = pytest.mark.usefixtures("whole_groups")
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
@@ -136,14 +133,14 @@ def test_lazy_results(digits):
     assert sorted(meeting.stack_sizes) == [3, 3, 3, 3, 4]
 
 
-def test_fits_in_the_generator_of_tasks(digits):
+def test_fits_in_the_generator_of_tasks(digits, monkeypatch):
     """What is handed over is made while joblib holds a lock: it is trained, if not together."""
 
     def outer(seed):
         nets = (NetClassifier((), max_epochs=1, random_state=i) for i in range(3))
         return Parallel()(delayed(len)(net.fit(*digits).classes_) for net in nets)
 
-    module._PATIENCE = 0.1  # restored by the fixture
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
     with fit_together():
         assert Parallel()(delayed(outer)(seed) for seed in range(2)) == [[10] * 3] * 2
 
@@ -161,6 +158,16 @@ def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
         GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
     assert sum(meeting.stack_sizes) == 24
     assert max(meeting.stack_sizes) == 5
+
+
+def test_trainers_share_what_is_left(digits, monkeypatch):
+    """Where nobody can post any more, no trainer is left without work."""
+    monkeypatch.setattr(module, "_MIN_SHARE", 6)
+    for n_trainers, expected in ((1, [24]), (2, [12, 12]), (3, [8, 8, 8]), (9, [6, 6, 6, 6])):
+        with fit_together() as meeting:
+            meeting._n_trainers = n_trainers
+            GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
+        assert sorted(meeting.stack_sizes) == expected
 
 
 def test_zero_jobs_and_no_memory_are_refused():

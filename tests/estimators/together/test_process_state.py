@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 import threading
+import time
 import warnings
 
 import joblib
@@ -189,3 +190,23 @@ def test_configuration_of_the_caller_holds_in_tasks(digits):
             for _ in range(3)
         )
     assert found == [True] * 3
+
+
+def test_threads_have_ended_when_a_call_returns():
+    """One that is still freeing tensors when the interpreter exits would abort it."""
+
+    freed = []
+
+    class SlowToFree:
+        def __del__(self):
+            time.sleep(0.3)
+            freed.append(threading.current_thread())
+
+    local = threading.local()
+
+    def task():
+        local.held = SlowToFree()
+
+    with fit_together():
+        Parallel()(delayed(task)() for _ in range(3))
+        assert len(freed) == 3
