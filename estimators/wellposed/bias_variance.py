@@ -94,7 +94,8 @@ def bias_variance(
         variance includes that of initialisation and the like.
     n_jobs : int, optional
         Number of joblib workers. Fits run with one BLAS thread each, and the result is the same
-        for any number of workers.
+        for any number of workers. By default, networks of this library are trained side by side,
+        as in :func:`fit_together`, and anything else is fitted one by one.
 
     Returns
     -------

@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from joblib import parallel_config, register_parallel_backend
-from joblib._parallel_backends import ParallelBackendBase
+from joblib._parallel_backends import LokyBackend, ParallelBackendBase
+from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
 
+from ._base import BaseNet
 from .training.meeting import Meeting
 from .training.tasks import Call, Failure, Task, current_task, ending_task
 
@@ -145,13 +147,15 @@ register_parallel_backend("wellposed", TogetherBackend)
 
 
 @contextmanager
-def fit_together(max_memory: float = 2e9) -> Iterator[Meeting]:
+def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iterator[Meeting]:
     """Train every fit inside the block side by side with the others, with unchanged results.
 
     Parameters
     ----------
     max_memory : float, default=2e9
         Bytes that the samples of the tasks in flight may take.
+    n_trainers : int, default: number of CPUs, at most 4
+        Stacks that are trained at the same time, each by a thread.
 
     Yields
     ------
@@ -179,6 +183,28 @@ def fit_together(max_memory: float = 2e9) -> Iterator[Meeting]:
     >>> meeting.stack_sizes  # 3 strengths x 5 folds
     [15]
     """
-    backend = TogetherBackend(max_memory)
+    backend = TogetherBackend(meeting=Meeting(max_memory, n_trainers))
     with parallel_config(backend=backend, n_jobs=-1):
         yield backend.meeting
+
+
+@contextmanager
+def together_by_default(estimators: Iterable[Any], n_jobs: int | None) -> Iterator[None]:
+    """Fit together what holds a network of ours, where nobody has said how to run tasks."""
+    backend, number = get_active_backend()
+    nobody_said = (
+        n_jobs is None
+        and number in (None, 1)
+        and isinstance(backend, LokyBackend)
+        and not backend.nesting_level
+    )
+    if nobody_said and any(map(_holds_a_network, estimators)):
+        with fit_together():
+            yield
+    else:
+        yield
+
+
+def _holds_a_network(estimator: Any) -> bool:
+    parts = estimator.get_params().values() if hasattr(estimator, "get_params") else ()
+    return any(isinstance(part, BaseNet) for part in (estimator, *parts))

@@ -8,8 +8,9 @@ import importlib.util
 import inspect
 import sys
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from . import catalogue
 from .errors import StudyError, UnknownStudy, suggest
@@ -59,6 +60,13 @@ def _built_in(name: str) -> Source:
     return _source(name, name, module)
 
 
+class _FromSource(SourceFileLoader):
+    """Reads the file itself: stored bytecode is used if size and time, in seconds, agree."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 @lru_cache
 def _from_file(path: str, changed: int) -> Source:
     """The study in a file; `changed` is its time, so that an edited file is read again."""
@@ -73,13 +81,15 @@ def _from_file(path: str, changed: int) -> Source:
             "would mix. Rename the file."
         )
     module_name = f"wellposed_own_{hashlib.sha256(path.encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise StudyError(f"{path} is not a Python file; expected a name ending in .py.")
+    loader = _FromSource(module_name, path)
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
         raise StudyError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error

@@ -124,6 +124,7 @@ def to_tables(
     described = describe(cells, factors)
     position = {cell.key: i for i, cell in enumerate(cells)}
     flat: dict[str, list[pa.Table]] = {}
+    scalars: list[pa.Table] = []
     seen: set[str] = set()
     for part in parts:
         keys = part.column("key").to_pylist()
@@ -133,8 +134,11 @@ def to_tables(
             continue
         part = part.take(pa.array(wanted, pa.int64()))
         at = pa.array([position[keys[i]] for i in wanted], pa.int64())
+        scalars.append(_scalars_of(part, at))
         for kind_and_name, table in _flatten(part, at).items():
             flat.setdefault(kind_and_name, []).append(table)
+    if any(table.num_columns > 1 for table in scalars):
+        flat.setdefault("table/cells", []).extend(scalars)
     tables: dict[str, pa.Table] = {}
     arrays: dict[str, pa.Table] = {}
     for kind_and_name, pieces in flat.items():
@@ -153,16 +157,23 @@ def to_tables(
     return tables, arrays, timings
 
 
+def _scalars_of(part: pa.Table, at: pa.Array) -> pa.Table:
+    """One row a cell, also where a cell has measured none: its company must not matter."""
+    columns = {"@": at}
+    for column in part.column_names:
+        kind, _, name = column.partition("/")
+        if kind == "scalar":
+            columns[name] = part.column(column).combine_chunks()
+    return pa.table(columns)
+
+
 def _flatten(part: pa.Table, at: pa.Array) -> dict[str, pa.Table]:
-    """The tables in a part, each with the position of the cell in a column ``@``."""
-    scalars = {"@": at}
+    """The other tables in a part, each with the position of the cell in a column ``@``."""
     flat = {"table/@seconds": pa.table({"@": at, "seconds": part.column("seconds")})}
     for column in part.column_names:
         kind, _, name = column.partition("/")
         values = part.column(column).combine_chunks()
-        if kind == "scalar":
-            scalars[name] = values
-        elif kind == "array":
+        if kind == "array":
             present = values.is_valid()
             table = pa.table({"@": at, name: values, "shape": part.column(f"shape/{name}")})
             flat[f"array/{name}"] = table.filter(present)
@@ -170,8 +181,6 @@ def _flatten(part: pa.Table, at: pa.Array) -> dict[str, pa.Table]:
             parents = at.take(pc.list_parent_indices(values))
             records = pa.Table.from_struct_array(values.flatten())
             flat[f"table/{name}"] = records.append_column("@", parents)
-    if len(scalars) > 1:
-        flat["table/cells"] = pa.table(scalars)
     return flat
 
 

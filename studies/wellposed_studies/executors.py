@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -20,10 +20,11 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from .errors import StudyError
 from .measuring import Measure, Outcome
 from .plan import PlannedCell
+from .side_by_side import measure_all
 from .threads import one_thread
 
 #: Cells that take less are computed and stored several at a time, for about this many seconds.
-SECONDS_A_BATCH = 0.5
+SECONDS_A_BATCH = 2.0
 MAX_BATCH = 256
 
 
@@ -50,24 +51,20 @@ class Executor(Protocol):
 
 
 class Serial:
-    """One cell after the other in this process."""
+    """Cells in this process: some at a time, whose networks are trained side by side."""
 
     def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Outcomes:
-        """Outcomes in order, together as many as took about half a second."""
-        done: list[Outcome] = []
-        since = time.monotonic()
+        """Outcomes in order, together as many as take about `SECONDS_A_BATCH`."""
+        pace = _Pace(1)
         with one_thread():
-            for cell in cells:
-                done.append(measure(cell))
-                if time.monotonic() - since >= SECONDS_A_BATCH or len(done) == MAX_BATCH:
-                    yield done
-                    done, since = [], time.monotonic()
-        if done:
-            yield done
+            for batch in pace.batches(cells):
+                outcomes = measure_all(measure, batch)
+                pace.finished(outcomes)
+                yield outcomes
 
 
 class Processes:
-    """Several cells at once, each in a process of its own with one thread.
+    """Cells in several processes, each of which trains the networks of some side by side.
 
     Parameters
     ----------
@@ -104,7 +101,7 @@ class Processes:
 
 
 class _Pace:
-    """Cuts cells into batches of about half a second, by how long the last ones took."""
+    """Cuts cells into batches of `SECONDS_A_BATCH`, by how long the last ones took."""
 
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
@@ -123,12 +120,10 @@ class _Pace:
             position += size
 
 
-def _batch(
-    measure: Callable[[PlannedCell], Outcome], cells: list[PlannedCell], parent: int
-) -> list[Outcome]:
+def _batch(measure: Measure, cells: list[PlannedCell], parent: int) -> list[Outcome]:
     _end_with(parent)
     with one_thread():
-        return [measure(cell) for cell in cells]
+        return measure_all(measure, cells, n_trainers=1)
 
 
 @lru_cache

@@ -48,8 +48,11 @@ class Measure:
 
     selection: Selection
 
-    def __call__(self, planned: PlannedCell) -> Outcome:
-        """The outcome of one cell; an error of the study's code is an outcome, an interrupt not."""
+    def __call__(self, planned: PlannedCell, alone: bool = True) -> Outcome:
+        """The outcome of one cell; an error of the study's code is an outcome, an interrupt not.
+
+        The random streams of the process are the cell's own unless it is not ``alone``.
+        """
         started = time.perf_counter()
         try:
             study = find(self.selection.spec).study
@@ -61,7 +64,8 @@ class Measure:
                 planned.repetition,
                 planned.entropy,
             )
-            _seed_global_streams(cell.seed)
+            if alone:
+                _seed_global_streams(cell.seed)
             started = time.perf_counter()
             measured = _checked(study.measure(cell), set(planned.params))
         except Exception as error:

@@ -20,20 +20,18 @@ from wellposed_studies.plan import PlannedCell
 from wellposed_studies.store import Store, parquet_bytes
 
 numbers = st.floats(allow_nan=False, width=32).map(float)
-measured = st.fixed_dictionaries(
-    {"loss": numbers | st.integers(-9, 9), "name": st.text(max_size=3) | st.none()},
-    optional={
-        "converged": st.booleans(),
-        "prediction": hnp.arrays(
-            st.sampled_from([np.float64, np.float32, np.int64]),
-            hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3),
-            elements=st.integers(-5, 5),
-        ),
-        "curve": st.lists(numbers, max_size=3).map(
-            lambda v: pd.DataFrame({"loss": v}, dtype=float)
-        ),
-    },
-)
+always = {"loss": numbers | st.integers(-9, 9), "name": st.text(max_size=3) | st.none()}
+sometimes = {
+    "converged": st.booleans(),
+    "prediction": hnp.arrays(
+        st.sampled_from([np.float64, np.float32, np.int64]),
+        hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3),
+        elements=st.integers(-5, 5),
+    ),
+    "curve": st.lists(numbers, max_size=3).map(lambda v: pd.DataFrame({"loss": v}, dtype=float)),
+}
+measured = st.fixed_dictionaries(always, optional=sometimes)
+varied = st.fixed_dictionaries({}, optional=always | sometimes).filter(bool)
 
 
 def outcomes_of(contents: list[dict]) -> list[Outcome]:
@@ -64,7 +62,7 @@ def tables_after(outcomes: list[Outcome], batches: list[list[Outcome]]):
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(measured, min_size=1, max_size=8), st.randoms(use_true_random=False))
+@given(st.lists(measured | varied, min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_tables_do_not_depend_on_order_and_batches(contents, random):
     outcomes = outcomes_of(contents)
     one_by_one = tables_after(outcomes, [[outcome] for outcome in outcomes])

@@ -19,10 +19,12 @@ from wellposed_studies.study import Data, Grid, Study
 class Threads(Study):
     title = "Threads"
     data = {"d": Data(lambda rng, profile: {"n": 1}, task="regression")}
-    factors = [Grid({"a": [1, 2]})]
+    factors = [Grid({"a": list(range(40))})]
 
     def measure(self, cell):
+        import sklearn.cluster  # which uses OpenMP
         import torch
+        import wellposed  # whose presence puts cells into threads
         from threadpoolctl import threadpool_info
         return {
             "torch": torch.get_num_threads(),
@@ -33,7 +35,7 @@ class Threads(Study):
 
 @pytest.mark.parametrize("n_jobs", ["1", "2"])
 def test_cells_have_one_thread(tmp_path, n_jobs):
-    """In a fresh process, where the first cell imports torch."""
+    """In a fresh process, where the first cell imports torch; later ones are in threads."""
     (tmp_path / "threads.py").write_text(STUDY)
     code = (
         "import sys\n"

@@ -35,6 +35,7 @@ from wellposed._bias_variance.training_sets import (
     seed_estimator,
 )
 from wellposed._bias_variance.zero_one import decompose_zero_one
+from wellposed.together import together_by_default
 
 _CONSTRAINTS = {
     "estimator": [HasMethods(["fit", "predict"])],
@@ -149,7 +150,7 @@ def _predictions(
 ) -> list[Array]:
     """Return the predictions of each estimator, [n_repetitions, n_test, ...]."""
     tasks = [(estimator, r) for estimator in estimators for r in range(n_repetitions)]
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), together_by_default(estimators, n_jobs):
         flat = Parallel(n_jobs=n_jobs)(
             delayed(_fit_and_predict)(estimator, world, loss, root, repetition, os.getpid())
             for estimator, repetition in tasks

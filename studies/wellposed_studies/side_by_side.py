@@ -1,0 +1,67 @@
+"""Cells in threads of one process, so that the networks that they fit are trained side by side."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import ThreadpoolController
+
+from .measuring import Measure, Outcome
+from .plan import PlannedCell
+
+#: Studies whose cells draw from a random stream of the whole process.
+_not_in_threads: set[str] = set()
+
+
+def measure_all(
+    measure: Measure, cells: Sequence[PlannedCell], n_trainers: int | None = None
+) -> list[Outcome]:
+    """The outcomes of some cells, in their order.
+
+    Cells that forget a ``random_state`` draw from a random stream that all threads share. Where
+    one has done so, all are computed again one after the other, each from its own seed; what they
+    return must not depend on their neighbours.
+
+    Parameters
+    ----------
+    measure : Measure
+    cells : sequence of PlannedCell
+    n_trainers : int, default: number of CPUs, at most 4
+        Stacks of networks that are trained at the same time.
+    """
+    name = measure.selection.spec
+    if len(cells) == 1 or "wellposed" not in sys.modules or name in _not_in_threads:
+        return [measure(cell) for cell in cells]
+    from wellposed import fit_together
+
+    before = _global_streams()
+    started = time.perf_counter()
+    one_thread = ThreadpoolController()
+
+    def task(cell: PlannedCell) -> Outcome:
+        # OpenMP's number of threads is each thread's own
+        with one_thread.limit(limits=1):
+            return measure(cell, alone=False)
+
+    with fit_together(n_trainers=n_trainers):
+        outcomes = Parallel()(delayed(task)(cell) for cell in cells)
+    if _global_streams() != before:
+        _not_in_threads.add(name)
+        return [measure(cell) for cell in cells]
+    share = (time.perf_counter() - started) / len(cells)
+    return [replace(outcome, seconds=share) for outcome in outcomes]
+
+
+def _global_streams() -> list[Any]:
+    """The states of the random streams that belong to the process."""
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    states = [random.getstate(), kind, np.asarray(keys).tobytes(), *rest]
+    torch = sys.modules.get("torch")
+    return [*states, torch.get_rng_state().numpy().tobytes()] if torch else states
