@@ -202,7 +202,7 @@ class MLP(Flat):
         backward = ACTIVATIONS[self.activation].backward
         for i in reversed(range(len(weights))):
             h = tape[3 * i]
-            torch.bmm(slope, h.mT, out=weight_grads[i])
+            weight_grads[i].copy_(torch.bmm(slope, h.mT))  # one by one with out=, a strided view
             if bias_grads:
                 torch.sum(slope, 2, keepdim=True, out=bias_grads[i])
             if i:

@@ -92,7 +92,8 @@ class Adam(Optimizer):
     def step(self, theta: Tensor, grad: Tensor) -> None:
         self._step += 1
         lengths = [length for _, length in self._runs]
-        parts = [tensor.split(lengths) for tensor in (theta, grad, *self.moments)]
+        tensors = (theta, grad, *self.moments)
+        parts = [t.split(lengths) if len(lengths) > 1 else (t,) for t in tensors]
         for (rate, _), theta_k, grad_k, mean_k, square_k in zip(self._runs, *parts):
             torch._fused_adam_(
                 [theta_k],
