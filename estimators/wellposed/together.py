@@ -154,8 +154,9 @@ def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iter
     ----------
     max_memory : float, default=2e9
         Bytes that the samples of the tasks in flight may take.
-    n_trainers : int, default: number of CPUs, at most 4
-        Stacks that are trained at the same time, each by a thread.
+    n_trainers : int, default: number of CPUs
+        Stacks that are trained at the same time. Long work is shared with processes, which are
+        kept for later blocks and end with the interpreter or after a minute without work.
 
     Yields
     ------

@@ -33,7 +33,7 @@ def measure_all(
     ----------
     measure : Measure
     cells : sequence of PlannedCell
-    n_trainers : int, default: number of CPUs, at most 4
+    n_trainers : int, default: number of CPUs
         Stacks of networks that are trained at the same time.
     """
     name = measure.selection.spec

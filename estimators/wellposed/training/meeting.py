@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 
 import torch
 
+from . import processes
 from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
 from .tasks import Call, Cancelled, Task, current_task
@@ -32,9 +33,11 @@ logger = logging.getLogger("wellposed")
 
 _CACHE_BYTES = 4 << 20  # working set of one stack, to stay in a core's caches
 _MAX_STACK = 64
-_MIN_SHARE = 16  # networks below which a stack is not shared between trainers
-_MAX_TRAINERS = 4  # a third of what they do holds the interpreter's lock
+_MIN_SHARE = 8  # networks below which a stack is not shared between trainers
+_MAX_THREADS = 2  # that train: a third of what they do holds the interpreter's lock
+_WORTH_PROCESSES = 0.5  # seconds of training after which processes are started to help
 _MAX_TASKS = 256  # let in at the same time
+_MAX_BUSY = 4  # of them, unless they wait: they share the interpreter's lock
 _COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
 _PATIENCE = 3.0  # seconds without news after which busy tasks are no longer waited for
 
@@ -78,8 +81,8 @@ class Meeting:
     ----------
     max_memory : float
         Bytes that the samples of the tasks let in may take. One task is always let in.
-    n_trainers : int, default: number of CPUs, at most 4
-        Stacks that are trained at the same time.
+    n_trainers : int, default: number of CPUs
+        Stacks that are trained at the same time, by threads and by processes.
 
     Attributes
     ----------
@@ -92,7 +95,7 @@ class Meeting:
             raise ValueError(f"max_memory={max_memory!r} must be a positive number of bytes.")
         self.max_memory = max_memory
         self.stack_sizes: list[int] = []
-        self._n_trainers = n_trainers or min(_MAX_TRAINERS, len(os.sched_getaffinity(0)))
+        self._n_trainers = n_trainers or _n_cpus()
         self._lock = threading.Lock()
         self._line: list[tuple[float, int, Task]] = []  # tasks to let in, the innermost first
         self._number = count()
@@ -105,8 +108,10 @@ class Meeting:
         self._news = threading.Condition(self._lock)  # what trainers wait for
         self._trainers: set[threading.Thread] = set()
         self._leaving: set[threading.Thread] = set()  # those with nothing more to do
-        self._n_training = 0
-        self._aside = threading.Semaphore(self._n_trainers)
+        self._n_training = self._n_in_training = 0  # stacks, and the networks in them
+        self._seconds = 0.0  # of training by threads
+        self._aside = threading.Semaphore(min(_MAX_THREADS, self._n_trainers))
+        self._going_on = threading.Semaphore(_MAX_BUSY)
         self._rows: WeakValueDictionary[Hashable, Rows] = WeakValueDictionary()
 
     # ------------------------------------------------------------------ who is busy
@@ -153,6 +158,9 @@ class Meeting:
 
     def _is_anybody_busy(self) -> bool:
         return not self._busy <= self._waiting.keys()
+
+    def _busy_tasks(self) -> set[Task]:
+        return self._inside & self._busy - self._waiting.keys()
 
     def _look_around(self) -> None:
         """Let tasks in and wake a trainer, if there is reason to."""
@@ -205,7 +213,7 @@ class Meeting:
         rivals = self._inside - self._waiting.keys()
         if task.call.cancelled or not rivals:
             return True
-        if len(self._inside) >= _MAX_TASKS:
+        if len(self._inside) >= _MAX_TASKS or len(self._busy_tasks()) >= _MAX_BUSY:
             return False
         if sum(map(self._memory, (task, *self._inside))) > self.max_memory:
             return False
@@ -279,6 +287,7 @@ class Meeting:
 
     def _note(self, task: Task, request: Request) -> None:
         """Remember how much memory tasks like this one take."""
+        task.has_posted = True
         call: Call | None = task.call
         while call is not None:
             call.n_bytes = max(call.n_bytes, request.rows.table.nbytes)
@@ -302,9 +311,13 @@ class Meeting:
 
     # ------------------------------------------------------------------ trainers
 
+    def _most(self) -> int:
+        """How many stacks can be trained at the same time now."""
+        return min(self._n_trainers, _MAX_THREADS + processes.pool.n_ready)
+
     def _hire(self) -> None:
         """Have one more trainer if all are training."""
-        if self._n_training == len(self._trainers) < self._n_trainers:
+        if self._n_training == len(self._trainers) < self._most():
             thread = threading.Thread(target=self._train, name="wellposed-trainer", daemon=True)
             self._trainers.add(thread)
             thread.start()
@@ -324,6 +337,7 @@ class Meeting:
                     if post in self._posts:
                         self._tell(post, outcome)
                 self._n_training -= 1
+                self._n_in_training -= len(stack)
             del stack, outcomes
 
     def _take(self) -> list[_Post] | None:
@@ -345,14 +359,17 @@ class Meeting:
         posts = self._board.pop(key)
         posts.sort(key=lambda post: post.request.n_updates)  # those of a length together
         size = posts[0].size
-        if not self._is_anybody_busy():  # these are all there will be
-            free = self._n_trainers - self._n_training
-            size = min(size, max(_MIN_SHARE, -(-len(posts) // free)))
+        if not self._more_to_come():  # no more than a fair share: stacks in training are half done
+            fair = (len(posts) + self._n_in_training / 2) / self._most()
+            share = max(_MIN_SHARE, math.ceil(fair))
+            if len(posts) - share >= _MIN_SHARE:  # what is left is worth a stack, too
+                size = min(size, share)
         stack, rest = posts[:size], posts[size:]
         if rest:
             self._board[key] = rest
         self.stack_sizes.append(len(stack))
         self._n_training += 1
+        self._n_in_training += len(stack)
         if not self._board:
             self._news.notify_all()
         elif self._is_ready():
@@ -360,12 +377,17 @@ class Meeting:
             self._hire()
         return stack
 
+    def _more_to_come(self) -> bool:
+        """Whether there are tasks that have posted nothing so far; one may still post again."""
+        return bool(self._line) or not all(task.has_posted for task in self._busy_tasks())
+
     def _outcomes(self, stack: list[_Post]) -> list[Outcome | BaseException]:
         def abandoned() -> bool:
             return all(post.task.call.cancelled for post in stack)
 
+        requests = [post.request for post in stack]
         try:
-            return list(train([post.request for post in stack], abandoned))
+            return self._train_somewhere(requests, abandoned)
         except Abandoned:
             return [Cancelled() for _ in stack]
         except BaseException as error:
@@ -373,6 +395,29 @@ class Meeting:
                 return [error]
             logger.debug("a stack of %d failed (%s); training one by one", len(stack), error)
             return [self._outcomes([post])[0] for post in stack]
+
+    def _train_somewhere(
+        self, requests: list[Request], abandoned: Callable[[], bool]
+    ) -> list[Outcome | BaseException]:
+        """Train in a process that is free, or else in this thread."""
+        if self._n_trainers > 1:
+            if self._seconds > _WORTH_PROCESSES:
+                processes.pool.grow(self._n_trainers - 1)
+            outcomes = processes.pool.train(requests, abandoned)
+            if outcomes is not None:
+                return [*outcomes]
+        started = time.monotonic()
+        outcomes = train(requests, abandoned)
+        self._seconds += time.monotonic() - started
+        return [*outcomes]
+
+
+def _n_cpus() -> int:
+    """CPUs that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
 
 
 def run(

@@ -85,6 +85,7 @@ class Task:
         n_bytes: int,
     ) -> None:
         self.meeting, self.call, self.n_bytes = meeting, call, n_bytes
+        self.has_posted = False
         self._function, self._callback = function, callback
         self.thread = threading.Thread(target=self._run, name="wellposed-task", daemon=True)
 

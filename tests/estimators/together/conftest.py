@@ -14,13 +14,23 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from wellposed import fit_together
-from wellposed.training import meeting
+from wellposed.training import meeting, processes
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_blas_thread():
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[processes.Pool]:
+    """A pool of its own for every test, without processes unless the test wants them."""
+    own = processes.Pool()
+    own.possible = False
+    monkeypatch.setattr(processes, "pool", own)
+    yield own
+    own.end()
 
 
 @pytest.fixture

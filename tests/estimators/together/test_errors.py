@@ -49,7 +49,7 @@ BAD = {
 @pytest.mark.parametrize("how", BAD)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
-def test_one_bad_candidate_costs_that_candidate(how, digits):
+def test_one_bad_candidate_costs_that_candidate(how, digits, whole_groups):
     alone = scores(NET, FINE, digits)
     with fit_together() as meeting:
         found = scores(NET, [FINE, BAD[how]], digits)

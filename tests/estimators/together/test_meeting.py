@@ -163,7 +163,8 @@ def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
 def test_trainers_share_what_is_left(digits, monkeypatch):
     """Where nobody can post any more, no trainer is left without work."""
     monkeypatch.setattr(module, "_MIN_SHARE", 6)
-    for n_trainers, expected in ((1, [24]), (2, [12, 12]), (3, [8, 8, 8]), (9, [6, 6, 6, 6])):
+    monkeypatch.setattr(module, "_MAX_THREADS", 9)
+    for n_trainers, expected in ((1, [24]), (2, [12, 12]), (3, [7, 8, 9]), (9, [6, 6, 6, 6])):
         with fit_together() as meeting:
             meeting._n_trainers = n_trainers
             GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)

@@ -1,0 +1,257 @@
+"""Processes that train stacks: the same bits, and threads wherever there is no process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+
+from wellposed import NetClassifier, fit_together
+from wellposed.regularizers import REGULARIZERS
+from wellposed.training import meeting, processes
+from wellposed.training.request import Abandoned, Rows
+from wellposed.training.stack import train
+
+NET = NetClassifier((8,), max_epochs=3, batch_size=32, random_state=0)
+
+SETTINGS = {
+    "adam": {"l2": 1e-3},
+    "sgd": {"solver": "sgd", "momentum": 0.9, "l1": 1e-3},
+    "lbfgs": {"solver": "lbfgs", "l2": 1e-2, "max_epochs": 20, "batch_size": "auto"},
+    "random": {"dropout": 0.3, "input_noise": 0.1, "weight_noise": 0.01, "label_smoothing": 0.1},
+    "constrained": {"max_norm": 1.0, "dtype": "float64"},
+    "early stopping": {"early_stopping": True, "max_epochs": 6, "n_iter_no_change": 1},
+    "averaged": {"averaging": 0.5, "init": "he"},
+    "diverging": {"solver": "sgd", "learning_rate": 1e30, "l2": 1.0},
+    "cnn": {"network": "cnn"},
+}
+
+
+@pytest.fixture
+def ready(pool):
+    """A pool with one process that has started up."""
+    pool.possible = True
+    pool.grow(1)
+    end = time.monotonic() + 60
+    while not pool.n_ready:
+        assert time.monotonic() < end, "the process did not start"
+        time.sleep(0.01)
+    return pool
+
+
+@pytest.fixture
+def requests_of(digits, monkeypatch):
+    """The requests that fits of such networks make."""
+
+    def make(n=3, **settings):
+        found = []
+
+        def run(request, alone=None):
+            found.append(request)
+            raise KeyboardInterrupt
+
+        net = NetClassifier(**NET.get_params() | settings)
+        with monkeypatch.context() as patch:
+            patch.setattr("wellposed._base.run", run)
+            for seed in range(n):
+                with pytest.raises(KeyboardInterrupt):
+                    net.set_params(random_state=seed).fit(*digits)
+        return found
+
+    return make
+
+
+def never():
+    return False
+
+
+def assert_equal(outcomes, expected):
+    assert len(outcomes) == len(expected)
+    for outcome, other in zip(outcomes, expected):
+        for name, value in vars(other).items():
+            if name == "state":
+                assert torch.equal(outcome.state.theta, value.theta) or outcome.error
+                assert all(map(torch.equal, outcome.state.moments, value.moments)) or outcome.error
+                assert outcome.state.n_updates == value.n_updates
+            elif name == "error":
+                assert str(outcome.error) == str(value)
+                assert type(outcome.error) is type(value)
+            else:
+                np.testing.assert_array_equal(getattr(outcome, name), value, err_msg=name)
+
+
+@pytest.mark.slow
+def test_the_same_bits(ready, requests_of):
+    for name, settings in SETTINGS.items():
+        requests = requests_of(**settings)
+        outcomes = ready.train(requests, never)
+        assert outcomes is not None, name
+        assert_equal(outcomes, train(requests))
+        going_on = requests_of(**settings)
+        for request, outcome in zip(going_on, outcomes):
+            request.start = outcome.state
+        if name not in ("lbfgs", "diverging"):
+            assert_equal(ready.train(going_on, never), train(going_on))
+
+
+@pytest.mark.slow
+def test_blocks_use_it(ready, digits, monkeypatch, same_inside):
+    trained = []
+    real = processes.TrainerProcess.train
+
+    def spy(self, requests, abandoned):
+        trained.append(len(requests))
+        return real(self, requests, abandoned)
+
+    monkeypatch.setattr(processes.TrainerProcess, "train", spy)
+    grid = {"l2": np.logspace(-4, -1, 4), "dropout": [0.1, 0.2]}
+    sizes = same_inside(lambda: GridSearchCV(NET, grid, cv=3).fit(*digits).cv_results_)
+    assert sum(sizes) == 24
+    assert trained
+    assert ready.n_ready == 1
+
+
+@pytest.mark.slow
+def test_it_is_started_where_that_pays(pool, digits, monkeypatch):
+    pool.possible = True
+    search = GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3, refit=False)
+    with fit_together():
+        search.fit(*digits)
+    assert not pool._idle, "for a moment's work"
+    monkeypatch.setattr(meeting, "_WORTH_PROCESSES", -1.0)
+    with fit_together(n_trainers=1):
+        search.fit(*digits)
+    assert not pool._idle, "where one trainer was asked for"
+    with fit_together(n_trainers=3):
+        search.fit(*digits)
+    assert len(pool._idle) == 2
+
+
+def endless(requests):
+    for request in requests:
+        request.max_epochs = 10**6
+    return requests
+
+
+@pytest.mark.slow
+def test_giving_up_ends_it(ready, requests_of):
+    started = time.monotonic()
+    with pytest.raises(Abandoned):
+        ready.train(endless(requests_of()), lambda: time.monotonic() - started > 0.3)
+    assert time.monotonic() - started < 10
+    assert ready.n_ready == 0
+
+
+@pytest.mark.slow
+def test_what_kills_it_costs_only_time(ready, requests_of):
+    process = ready._idle[0]._process
+    killer = threading.Timer(0.3, process.kill)
+    killer.start()
+    assert ready.train(endless(requests_of()), never) is None
+    assert ready.n_ready == 0
+    requests = requests_of()
+    assert ready.train(requests, never) is None
+    ready.grow(1)
+    assert len(ready._idle) == 1, "another one is started"
+
+
+@pytest.mark.slow
+def test_what_it_cannot_do_is_done_here(ready, digits, monkeypatch):
+    monkeypatch.setattr(processes, "write", lambda *args: 1 / 0)
+    with fit_together() as found:
+        GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3, refit=False).fit(*digits)
+    assert sum(found.stack_sizes) == 6
+
+
+def test_what_is_not_sent(requests_of, monkeypatch):
+    requests = requests_of()
+    assert processes.sendable(requests)
+    big = requests_of()
+    for request in big:
+        request.rows = Rows(torch.zeros(300_000, 32), 1, 1)
+    assert not processes.sendable(big)
+    with monkeypatch.context() as patch:
+        patch.setitem(REGULARIZERS, "mine", REGULARIZERS["l2"])
+        assert not processes.sendable(requests), "a regularizer of the user's own"
+    with monkeypatch.context() as patch:
+        patch.setitem(REGULARIZERS, "l2", type("L2", (REGULARIZERS["l2"],), {}))
+        assert not processes.sendable(requests), "a changed one"
+
+
+@pytest.mark.parametrize("executable", ["/nowhere/python", "/bin/false"])
+def test_threads_train_where_no_process_starts(executable, pool, digits, monkeypatch):
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(meeting, "_WORTH_PROCESSES", -1.0)
+    pool.possible = True
+    for _ in range(3):
+        with fit_together(n_trainers=2) as found:
+            GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3, refit=False).fit(*digits)
+        assert sum(found.stack_sizes) == 6
+        time.sleep(0.2)
+    assert not pool.possible
+
+
+SCRIPT = """
+import sys, time
+import numpy as np
+from wellposed import NetRegressor, fit_together
+from wellposed.training import meeting, processes
+processes.pool.grow(1)
+while not processes.pool.n_ready:
+    time.sleep(0.01)
+print(processes.pool._idle[0]._process.pid, flush=True)
+sys.stdin.read(1)
+if sys.argv[1] == "train":
+    from joblib import Parallel, delayed
+    net = NetRegressor((8,), max_epochs=10**7, tol=0)
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    with fit_together():
+        Parallel()(delayed(net.fit)(X, X[:, 0]) for _ in range(2))
+"""
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at /proc")
+@pytest.mark.parametrize("how", ["exit", "kill", "kill in training", "interrupt in training"])
+def test_it_ends_with_the_interpreter(how):
+    action = "train" if "training" in how else "nothing"
+    script = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, action],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    pid = int(script.stdout.readline())
+    assert is_running(pid)
+    if how == "kill":
+        script.kill()
+    else:
+        script.stdin.write(b"x")
+        script.stdin.flush()
+        if action == "train":
+            time.sleep(1.0)
+            script.send_signal(signal.SIGKILL if "kill" in how else signal.SIGINT)
+    script.wait(30)
+    end = time.monotonic() + 20
+    while is_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not is_running(pid)
+    for pipe in (script.stdin, script.stdout):
+        pipe.close()
