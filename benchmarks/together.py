@@ -35,9 +35,16 @@ SINE = Net("sine", sine, (50,), 30, 500, regression=True)
 STRENGTHS = np.logspace(-6, -1, 32)
 
 
+class OneOutput(NeuralNetRegressor):
+    """skorch's regressor with predictions of shape (n,), which mlxtend asks for."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        return super().predict(X).ravel()
+
+
 def skorch_net(net: Net, build: Callable[[], nn.Module], tuned: bool) -> Any:
     """skorch as it comes, or with a tensor iterator, no callbacks and the fused Adam."""
-    kind = NeuralNetRegressor if net.regression else NeuralNetClassifier
+    kind = OneOutput if net.regression else NeuralNetClassifier
     options: dict[str, Any] = {"criterion": nn.MSELoss if net.regression else nn.CrossEntropyLoss}
     if tuned:
         options |= {
@@ -151,7 +158,9 @@ WORK = [
         {
             "mlxtend, skorch": lambda: refits_by_mlxtend(skorch_net(SINE, sine_module, False)),
             "mlxtend, scikit-learn": lambda: refits_by_mlxtend(
-                MLPRegressor((50,), batch_size=30, max_iter=500, n_iter_no_change=501)
+                MLPRegressor(
+                    hidden_layer_sizes=(50,), batch_size=30, max_iter=500, n_iter_no_change=501
+                )
             ),
         },
     ),

@@ -116,7 +116,9 @@ class Stack:
 
     def _open_epochs(self) -> None:
         self._starts = [0] * len(self.requests)  # update at which the running epoch began
-        self._ends = [min(r.n_batches, r.n_updates) for r in self.requests]
+        self._lengths = [request.n_batches for request in self.requests]
+        self._last = [request.n_updates for request in self.requests]  # update to make
+        self._ends = [min(pair) for pair in zip(self._lengths, self._last)]
         self._loss_sum = self.theta.new_zeros(len(self.requests))
 
     def _view(self) -> None:
@@ -185,8 +187,8 @@ class Stack:
                 raise Abandoned
             self.step()
         rows = [k for k, end in enumerate(self._ends) if end == until]
-        for k, loss in zip(rows, self._epoch_losses(rows)):
-            self._close_epoch(k, loss)
+        for k, loss, finite in zip(rows, *self._epoch_losses(rows)):
+            self._close_epoch(k, loss, finite)
         return rows
 
     def retire(self) -> None:
@@ -199,22 +201,30 @@ class Stack:
         self.optimizer.moments = [moment[None] for moment in state.moments]
         self._view()
 
-    def _epoch_losses(self, rows: list[int]) -> list[float]:
+    def _epoch_losses(self, rows: list[int]) -> tuple[list[float], list[bool]]:
+        """The objectives of the epochs that end, and whether they and the parameters are finite."""
+        objective = self._loss_sum
         n_batches = [self.n_updates - start for start in self._starts]
-        objective = self._loss_sum / self._loss_sum.new_tensor(n_batches)
+        if max(n_batches) > 1:
+            objective = objective / objective.new_tensor(n_batches)
         for r in self.moments["value"]:
             objective = objective + r.value(self.w)
-        losses = objective[rows].tolist()
-        self._loss_sum[rows] = 0.0
-        return losses
+        losses = objective.tolist()
+        finite = (self.theta.sum(1) * 0 + objective * 0).tolist()  # nan unless all are
+        if len(rows) == len(losses):
+            self._loss_sum = torch.zeros_like(self._loss_sum)
+        else:
+            self._loss_sum[rows] = 0.0
+        return [losses[k] for k in rows], [finite[k] == 0 for k in rows]
 
-    def _close_epoch(self, k: int, loss: float) -> None:
+    def _close_epoch(self, k: int, loss: float, finite: bool) -> None:
         request, outcome = self.requests[k], self.progress[k]
         outcome.n_epochs += 1
         outcome.loss_curve.append(loss)
         self._starts[k] = self.n_updates
-        self._ends[k] = min(self._ends[k] + request.n_batches, request.n_updates)
-        outcome.error = check_finite(loss, self.theta[k], outcome.n_epochs, request)
+        self._ends[k] = min(self._ends[k] + self._lengths[k], self._last[k])
+        if not finite:  # or its sum has overflown
+            outcome.error = check_finite(loss, self.theta[k], outcome.n_epochs, request)
         if request.validation is not None and outcome.error is None:
             J, score = evaluate(self.network, request.loss, self.theta[k], request.validation)
             outcome.validation_curve.append(J)
@@ -230,7 +240,7 @@ class Stack:
         request, outcome = self.requests[k], self.progress[k]
         waited = outcome.n_epochs - (outcome.best_epoch or outcome.n_epochs)
         return (
-            self.n_updates >= request.n_updates
+            self.n_updates >= self._last[k]
             or outcome.error is not None
             or outcome.reached
             or (request.patience is not None and waited >= request.patience)
@@ -254,7 +264,8 @@ class Stack:
 
     def keep(self, rows: list[int]) -> None:
         """Go on with these networks of the stack."""
-        for name in ("ids", "requests", "progress", "best", "_starts", "_ends"):
+        lists = ("ids", "requests", "progress", "best", "_starts", "_ends", "_lengths", "_last")
+        for name in lists:
             values = getattr(self, name)
             setattr(self, name, [values[k] for k in rows])
         if not rows:
