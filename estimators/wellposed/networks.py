@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from .activations import ACTIVATIONS
 
+_NARROW = 256  # inputs up to which one output is no matrix product
 INITS = ("auto", "glorot", "he", "zeros")
 
 
@@ -171,7 +172,7 @@ class MLP(Flat):
         activation = ACTIVATIONS[self.activation].function
         h = x
         for i, weight in enumerate(weights):
-            z = torch.baddbmm(biases[i], weight, h) if biases else torch.bmm(weight, h)
+            z = self._affine(i, weight, biases[i] if biases else None, h)
             if tape is not None:
                 tape.append(h)
             if i == len(weights) - 1:
@@ -194,7 +195,7 @@ class MLP(Flat):
         bias_grads: Sequence[Tensor],
         masks: Sequence[Tensor] | None = None,
     ) -> None:
-        """Back-propagate dJ/dz [K, out, B] (alg. 6.4) into the gradients, in place.
+        """Back-propagate dJ/dz [K, out, B] (alg. 6.4) into the gradients of what is not padding.
 
         The same kernels in the same order as autograd's, so that the gradients are equal to the
         bit; without its bookkeeping, which costs a small network half of its time.
@@ -202,17 +203,49 @@ class MLP(Flat):
         backward = ACTIVATIONS[self.activation].backward
         for i in reversed(range(len(weights))):
             h = tape[3 * i]
-            weight_grads[i].copy_(torch.bmm(slope, h.mT))  # one by one with out=, a strided view
+            n_out = 1 if self._one[i] == "output" else slope.shape[1]
+            if self._one[i] == "input":
+                torch.sum(slope * h[:, :1], 2, keepdim=True, out=weight_grads[i][:, :, :1])
+            elif self._one[i] == "output":
+                torch.sum(slope[:, :1] * h, 2, out=weight_grads[i][:, 0])
+            else:  # not with out=, which goes matrix by matrix in a strided view
+                weight_grads[i].copy_(torch.bmm(slope, h.mT))
             if bias_grads:
-                torch.sum(slope, 2, keepdim=True, out=bias_grads[i])
+                torch.sum(slope[:, :n_out], 2, keepdim=True, out=bias_grads[i][:, :n_out])
             if i:
-                slope = torch.bmm(weights[i].mT, slope)
+                if self._one[i] == "output":
+                    slope = weights[i][:, 0, :, None] * slope[:, :1]
+                else:
+                    slope = torch.bmm(weights[i].mT, slope)
                 if masks is not None:
                     slope = slope * masks[i - 1]
                 silence = self._silence[i - 1]
                 if silence is not None:
                     slope = slope * silence.to(slope)
                 slope = backward(slope, tape[3 * i - 2], tape[3 * i - 1])
+
+    def _affine(self, i: int, weight: Tensor, bias: Tensor | None, h: Tensor) -> Tensor:
+        """Return the layer's z = W h + b [K, out, B]."""
+        if self._one[i] == "input":
+            z = weight[:, :, :1] * h[:, :1]
+            return z if bias is None else z + bias
+        if self._one[i] == "output":
+            z = (weight[:, 0, :, None] * h).sum(1, keepdim=True)
+            z = z if bias is None else z + bias[:, :1]
+            return nn.functional.pad(z, (0, 0, 0, weight.shape[1] - 1))
+        return torch.bmm(weight, h) if bias is None else torch.baddbmm(bias, weight, h)
+
+    @cached_property
+    def _one(self) -> list[str]:
+        """Which layers have one input or one output, and multiply elementwise.
+
+        As matrix products they would have to be padded to 16, which costs a small network most of
+        its time; large ones are faster as products.
+        """
+        found = ["output" if l.n_out == 1 and l.n_in <= _NARROW else "" for l in self.layers]
+        if self.n_inputs == 1:
+            found[0] = "input"
+        return found
 
     @cached_property
     def _silence(self) -> list[Tensor | None]:

@@ -156,7 +156,7 @@ def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iter
         Bytes that the samples of the tasks in flight may take.
     n_trainers : int, default: number of CPUs
         Stacks that are trained at the same time. Long work is shared with processes, which are
-        kept for later blocks and end with the interpreter or after a minute without work.
+        kept for later blocks and end with the interpreter or after five minutes without work.
 
     Yields
     ------

@@ -19,7 +19,7 @@ from .request import Abandoned
 from .stack import train
 
 READY = "ready"
-_PATIENCE = 60.0  # seconds without a job after which it ends
+_PATIENCE = 300.0  # seconds without a job after which it ends
 
 
 class _Pickler(pickle.Pickler):

@@ -140,6 +140,8 @@ EVERYTHING = {
 @given(structure=structures, K=st.sampled_from(SIZES), seed=st.integers(0, 2**16))
 @example(structure=EVERYTHING, K=33, seed=0)
 @example(structure={**EVERYTHING, "solver": "sgd", "momentum": True}, K=16, seed=1)
+@example(structure={**EVERYTHING, "n_inputs": 1, "hidden": (50,)}, K=64, seed=2)
+@example(structure={**EVERYTHING, "n_inputs": 1, "hidden": ()}, K=3, seed=3)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_network_is_the_same_alone_and_in_any_company(structure, K, seed):
     requests = draw_requests(structure, K, seed)

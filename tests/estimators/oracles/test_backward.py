@@ -13,7 +13,17 @@ from wellposed.networks import MLP, pad16
 from wellposed.objective import LOSSES
 from wellposed.training.gradient import Gradient
 
-SIZES = [(3, (), 1), (7, (5,), 1), (17, (16,), 3), (1, (33, 2), 4), (64, (64, 20, 10), 10)]
+SIZES = [
+    (1, (), 1),
+    (3, (), 1),
+    (300, (), 1),
+    (1, (50,), 1),
+    (7, (5,), 1),
+    (7, (5, 1), 1),
+    (17, (16,), 3),
+    (1, (33, 2), 4),
+    (64, (64, 20, 10), 10),
+]
 
 
 def stack_of(network, K, dtype, seed=0):
@@ -51,7 +61,7 @@ def test_backward_equals_autograd_bitwise(activation, sizes, fit_intercept, mask
         with torch.no_grad():
             at = network.parameters(theta)
             assert torch.equal(network.forward(*at, x, masks, tape), z)
-            flat = torch.full_like(theta, torch.nan)
+            flat = torch.where(network.real, torch.nan, torch.zeros_like(theta))
             network.backward(at[0], slope, tape, *network.parameters(flat), masks)
         assert torch.equal(flat, leaf.grad)
 
