@@ -3,7 +3,7 @@
 A small network's step is forty calls of some microseconds each, and between any two of them the
 lock is needed: two threads that train get in each other's way, and in that of the tasks. Processes
 are started once a block has trained long enough for their start to pay, are kept for later blocks,
-and end with the interpreter or after five minutes without work. Where there are none, threads train.
+and end with the interpreter or after five minutes without work. Where there is none, threads train.
 """
 
 from __future__ import annotations
