@@ -11,7 +11,8 @@ PARAMETERS = """\
         each convolution.
     network : {"mlp", "cnn"} or callable, default="mlp"
         The kind of network, or a function ``f(n_inputs, n_outputs) -> torch.nn.Module`` that maps
-        (batch, n_inputs) to (batch, n_outputs).
+        (batch, n_inputs) to (batch, n_outputs). ``"cnn"`` takes each row of X for a flattened
+        square image of one channel, or of three, channel after channel.
     activation : {"identity", "logistic", "tanh", "relu", "softplus", "gelu", "silu"}, \
 default="relu"
         Activation of the hidden layers.

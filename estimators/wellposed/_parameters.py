@@ -58,6 +58,12 @@ def check_combination(estimator: Any) -> None:
     ValueError
         Naming the two parameters, why they exclude each other and what to do.
     """
+    if isinstance(estimator.network, torch.nn.Module):
+        raise ValueError(
+            f"network must be a function that builds a module, so that every fit has its own; got "
+            f"a {type(estimator.network).__name__}. Pass `def network(n_inputs, n_outputs): return "
+            "...` in its place."
+        )
     on = strengths(estimator)
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, on)

@@ -165,7 +165,8 @@ def run(
     sources = [find(name) for name in names or _built_in()]
     own = _own_table(data, target, task)
     failed = False
-    for source in sources:
+    finished_names = []
+    for given, source in zip(names or _built_in(), sources):
         selection = Selection(source.spec, profile, seed, own)
         try:
             with watched(source.name, quiet=quiet) as progress:
@@ -175,13 +176,15 @@ def run(
             failed = True
             continue
         manifest = finished.manifest
+        finished_names.append(given)
         click.echo(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
             f"{profile}; claims: {counts(finished.verdicts)}"
         )
     place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
-    shown = " ".join(shlex.quote(name) for name in names)
-    click.echo(f"Claims in full: wellposed verify {shown}{place}".replace("  ", " "))
+    if finished_names:
+        shown = "".join(f" {shlex.quote(name)}" for name in finished_names if names)
+        click.echo(f"Claims in full: wellposed verify{shown}{place}")
     if failed:
         sys.exit(FAILED)
 

@@ -150,16 +150,16 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
     --------
     >>> import pandas as pd
     >>> row = dict(statement="Ridge shrinks.", measured="ratio", threshold="≤ 1", source="7.1",
-    ...            verdict="held", value=0.5, low=0.4, high=0.6, reason="")
+    ...            verdict="held", value=0.5, low=0.4, high=0.6, n=20, data="diabetes", reason="")
     >>> print(verdict_table(pd.DataFrame([row])))  # doctest: +ELLIPSIS
     | Verdict | Claim | Measured | Required | Source |
     ...
-    | **held** | Ridge shrinks. | 0.5 (0.4 to 0.6): ratio | ≤ 1 | 7.1 |
+    | **held** | Ridge shrinks. *(diabetes)* | 0.5 (0.4 to 0.6, n = 20): ratio | ≤ 1 | 7.1 |
     """
     return table(
         {
             "Verdict": _MARKS[row["verdict"]],
-            "Claim": row["statement"],
+            "Claim": row["statement"] + (f" *({row['data']})*" if row["data"] else ""),
             "Measured": _measured(row),
             "Required": row["threshold"],
             "Source": row["source"],
@@ -199,8 +199,9 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
             f"{key} {' × '.join(map(str, shape)) or 'scalar'}"
             for key, shape in data["shapes"].items()
         )
-        source = f"{_plain(data['source'])}; " if data["source"] else ""
-        entries[f"Data: {name}"] = f"{source}{shapes}; SHA-256 `{data['digest'][:12]}`"
+        source = _plain(data["source"]) if data["source"] else ""
+        parts = (source, shapes, f"SHA-256 `{data['digest'][:12]}`")
+        entries[f"Data: {name}"] = "; ".join(filter(None, parts))
     return table({"Entry": key, "Value": value} for key, value in entries.items())
 
 
@@ -248,8 +249,32 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
 def _measured(row: Mapping[Any, Any]) -> str:
     if row["verdict"] == "not run":
         return f"not run: {_plain(row['reason'])}"
-    interval = "" if row["low"] == row["high"] else f" ({row['low']:.3g} to {row['high']:.3g})"
-    return f"{row['value']:.3g}{interval}: {row['measured']}"
+    return f"{evidence(row)}: {row['measured']}"
+
+
+def evidence(row: Mapping[Any, Any]) -> str:
+    """A verdict's measured value, with its interval and the number of repetitions if it has one.
+
+    Examples
+    --------
+    >>> evidence({"value": -0.05, "low": -0.1, "high": 0.0125, "n": 40})
+    '−0.05 (−0.1 to 0.0125, n = 40)'
+    """
+    value = number(row["value"])
+    if row["low"] == row["high"]:
+        return value
+    return f"{value} ({number(row['low'])} to {number(row['high'])}, n = {row['n']})"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number of so many digits, with a minus that is one.
+
+    Examples
+    --------
+    >>> number(-0.01234)
+    '−0.0123'
+    """
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def _plain(text: Any) -> str:

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -88,6 +89,10 @@ TOGETHER = [
     (
         {"network": lambda i, o: None, "init": "he"},
         "init='he' is for networks of this library",
+    ),
+    (
+        {"network": torch.nn.Linear(4, 3)},
+        "network must be a function that builds a module, so that every fit has its own; got a",
     ),
 ]
 

@@ -116,8 +116,9 @@ def test_verdicts_are_words_with_intervals(studies):
 
 def test_intervals_are_shown():
     row = {key: key for key in ("statement", "measured", "threshold", "source", "reason")}
-    row |= {"verdict": "held", "value": 0.31234, "low": 0.2, "high": 0.41234}
-    assert "0.312 (0.2 to 0.412): measured" in plotting.verdict_table(pd.DataFrame([row]))
+    row |= {"verdict": "held", "value": 0.31234, "low": -0.2, "high": 0.41234, "n": 7, "data": ""}
+    text = "0.312 (−0.2 to 0.412, n = 7): measured"
+    assert text in plotting.verdict_table(pd.DataFrame([row]))
 
 
 def test_the_manifest_says_what_ran(studies):

@@ -51,7 +51,10 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
     chosen = list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
-            raise RenderError(f"there is no report {name!r}. {suggest(name, known)}")
+            raise RenderError(
+                f"there is no report {name!r}. {suggest(name, known)} A study of "
+                f"your own has one once you write NAME.qmd into {folder}."
+            )
     return chosen or [name for name in known if _can_render(name, results)]
 
 

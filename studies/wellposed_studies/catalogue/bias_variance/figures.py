@@ -92,7 +92,7 @@ def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> F
         for part, component in names.items():
             _curve(ax, x, axis.estimates(component), part, texts.get(part))
         best = int(axis.estimates("error")["estimate"].to_numpy().argmin())
-        ax.axvline(best, color="#7b8794", lw=0.8, zorder=0)
+        ax.axvline(best, color="#5a6570", lw=1.2, zorder=1.2)  # above the grid
         _ticks(ax, x, labels)
         ax.set_xlabel(f"{LABELS[regularizer]} →")
     axes[0, 0].set_ylim(bottom=min(0.0, axes[0, 0].get_ylim()[0]))
