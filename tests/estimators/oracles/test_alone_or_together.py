@@ -168,6 +168,21 @@ def test_every_activation_with_every_regularizer(activation, solver, dtype):
                 assert_same(outcome, expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_lbfgs(activation, dtype):
+    """Its line searches take each network its own way through a stack."""
+    fixed = {"regularizers": {"l1", "l2"}, "batch_size": None, "early_stopping": False}
+    structure = EVERYTHING | fixed | {"activation": activation, "dtype": dtype}
+    for seed, K in enumerate((2, 3, 16)):
+        requests = [
+            replace(r, solver="lbfgs", max_epochs=15, max_updates=None)
+            for r in draw_requests(structure, K, seed)
+        ]
+        for outcome, request in zip(train(requests), requests):
+            assert_same(outcome, train([request])[0])
+
+
 @pytest.mark.parametrize("name", REGULARIZERS)
 def test_strength_varies_inside_a_stack(name):
     """Different strengths side by side: the networks differ, and each is its own."""
