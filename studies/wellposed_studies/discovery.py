@@ -139,6 +139,8 @@ def _check(path: str, study: Study) -> None:
                     f"{path}: a grid of {kind} names the data set {name!r}. "
                     f"{suggest(name, study.data)}"
                 )
+    if type(study).measure is Study.measure:
+        raise StudyError(f"{path}: {kind} has no `measure(self, cell)`, which computes a cell.")
     factors = {name for grid in study.factors for name in grid.factors}
     for part in study.seeded_by:
         if part not in {"data", "repetition"} | factors:

@@ -82,7 +82,7 @@ def test_a_file_may_not_hide_a_built_in_study(tmp_path, monkeypatch):
 
 
 def test_an_edited_file_is_read_again(tmp_path):
-    body = "class S(Study):\n    title = '{}'\n    data = {{'d': d}}\n    factors = [Grid({{}})]\n"
+    body = "class S(Study): title = '{}'; data = {{'d': d}}; factors = [Grid({{}})]; measure = None"
     assert find(study(tmp_path, body.format("one"))).study.title == "one"
     assert find(study(tmp_path, body.format("two, and longer"))).study.title == "two, and longer"
 
@@ -100,13 +100,15 @@ def test_an_edited_file_is_read_again(tmp_path):
             "class S(Study): title = 't'; data = {'dig': d}; factors = [Grid({}, ['dog'])]",
             "names the data set 'dog'. Did you mean 'dig'",
         ),
+        ("class S(Study): title = 't'; data = {'d': d}; factors = [Grid({})]", "has no `measure"),
         (
             "class S(Study):\n title = 't'; data = {'d': d}; factors = [Grid({'a': 1})]\n"
-            " seeded_by = ('data', 'b')",
+            " measure = None; seeded_by = ('data', 'b')",
             "seeded_by of S names 'b'",
         ),
         (
-            "class S(Study): title = 't'; data = {'d': d}; factors = [Grid({})]; claims = [c, c]",
+            "class S(Study): title = 't'; data = {'d': d}; factors = [Grid({})]; claims = [c, c]; "
+            "measure = None",
             "two claims named 'c'",
         ),
         (
