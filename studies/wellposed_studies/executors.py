@@ -106,6 +106,7 @@ class _Pace:
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
         self.seconds_a_cell = SECONDS_A_BATCH
+        self.size = 1
 
     def finished(self, outcomes: list[Outcome]) -> None:
         total = sum(outcome.seconds for outcome in outcomes)
@@ -115,9 +116,11 @@ class _Pace:
         position = 0
         while position < len(cells):
             fair = (len(cells) - position) // (2 * self.n_jobs)
-            size = max(1, min(int(SECONDS_A_BATCH / self.seconds_a_cell), MAX_BATCH, fair))
-            yield list(cells[position : position + size])
-            position += size
+            enough = int(SECONDS_A_BATCH / self.seconds_a_cell)
+            # the next cells may take longer than the last ones: grow slowly
+            self.size = max(1, min(enough, MAX_BATCH, fair, 2 * self.size))
+            yield list(cells[position : position + self.size])
+            position += self.size
 
 
 def _batch(measure: Measure, cells: list[PlannedCell], parent: int) -> list[Outcome]:

@@ -65,7 +65,7 @@ class Measure:
                 planned.entropy,
             )
             if alone:
-                _seed_global_streams(cell.seed)
+                seed_global_streams(cell.seed)
             started = time.perf_counter()
             measured = _checked(study.measure(cell), set(planned.params))
         except Exception as error:
@@ -75,7 +75,7 @@ class Measure:
         return Outcome(planned, measured, time.perf_counter() - started)
 
 
-def _seed_global_streams(seed: int) -> None:
+def seed_global_streams(seed: int) -> None:
     """Make a cell that forgets a ``random_state`` depend on its seed, not on its neighbours."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002

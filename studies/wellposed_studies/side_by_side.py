@@ -13,11 +13,14 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
-from .measuring import Measure, Outcome
+from .discovery import find
+from .measuring import Measure, Outcome, seed_global_streams
 from .plan import PlannedCell
 
 #: Studies whose cells draw from a random stream of the whole process.
 _not_in_threads: set[str] = set()
+
+_UNLIKELY = 2_718_281_828  # a seed that no cell sets
 
 
 def measure_all(
@@ -25,6 +28,7 @@ def measure_all(
 ) -> list[Outcome]:
     """The outcomes of some cells, in their order.
 
+    They are in threads if the study says that they can be (`Study.side_by_side`).
     Cells that forget a ``random_state`` draw from a random stream that all threads share. Where
     one has done so, all are computed again one after the other, each from its own seed; what they
     return must not depend on their neighbours.
@@ -37,10 +41,11 @@ def measure_all(
         Stacks of networks that are trained at the same time.
     """
     name = measure.selection.spec
-    if len(cells) == 1 or "wellposed" not in sys.modules or name in _not_in_threads:
+    if not find(name).study.side_by_side or len(cells) == 1 or name in _not_in_threads:
         return [measure(cell) for cell in cells]
     from wellposed import fit_together
 
+    seed_global_streams(_UNLIKELY)
     before = _global_streams()
     started = time.perf_counter()
     one_thread = ThreadpoolController()

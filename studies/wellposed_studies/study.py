@@ -308,6 +308,11 @@ class Study:
         What a cell's seed is derived from, besides ``--seed``: ``"data"``, ``"repetition"`` or a
         factor's name. By default all settings share their seeds, so that a repetition shows
         the same training set to every one of them and comparisons are paired.
+    side_by_side : bool
+        Whether cells may run in threads of one process, so that their networks are trained side
+        by side. True asks that cells leave alone what threads share: warning filters (a
+        `warnings.catch_warnings` in one thread takes those of another), global options, signals.
+        Cells that draw from global random streams are noticed and run alone.
     claims : sequence of Claim
         What the study states before it runs.
     derived : mapping of str to callable ``(results) -> DataFrame``
@@ -324,6 +329,7 @@ class Study:
     factors: ClassVar[Sequence[Grid]] = ()
     repetitions: ClassVar[int | ByProfile] = 1
     seeded_by: ClassVar[tuple[str, ...]] = ("data", "repetition")
+    side_by_side: ClassVar[bool] = False
     claims: ClassVar[Sequence[Claim]] = ()
     derived: ClassVar[Mapping[str, Callable[[Results], pd.DataFrame]]] = {}
     figures: ClassVar[Mapping[str, Callable[[Results], Figure]]] = {}

@@ -25,6 +25,7 @@ class Networks(Study):
     data = {"diabetes": scikit_learn("diabetes")}
     factors = [Grid({"l2": [0.0, 0.01, 0.1], "width": [2, 9]})]
     repetitions = 4
+    side_by_side = True
 
     def measure(self, cell):
         import torch
@@ -93,7 +94,13 @@ def test_one_process_fits_together(study, sizes, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "seed", ["np.random.randint(9)", "random.randrange(9)", "int(torch.randint(9, ()))"]
+    "seed",
+    [
+        "np.random.randint(9)",
+        "random.randrange(9)",
+        "int(torch.randint(9, ()))",
+        "[np.random.seed(0), np.random.randint(9)][1]",
+    ],
 )
 def test_what_draws_from_common_streams_is_computed_alone(seed, study, sizes, tmp_path, contents):
     """Else a cell would depend on which thread came first."""
@@ -119,3 +126,12 @@ def test_time_is_shared_out(study):
     outcomes = measure_all(Measure(selection), cells)
     total = time.perf_counter() - started
     assert 0 < sum(outcome.seconds for outcome in outcomes) <= total
+
+
+def test_only_studies_that_allow_it(study, sizes, tmp_path):
+    """Threads share warning filters and the like, which a cell may change."""
+    selection = study()
+    file = tmp_path / "networks.py"
+    file.write_text(file.read_text().replace("side_by_side = True", ""))
+    run(selection, tmp_path, executor=AllAtOnce())
+    assert not sizes

@@ -20,11 +20,11 @@ class Threads(Study):
     title = "Threads"
     data = {"d": Data(lambda rng, profile: {"n": 1}, task="regression")}
     factors = [Grid({"a": list(range(40))})]
+    side_by_side = True
 
     def measure(self, cell):
         import sklearn.cluster  # which uses OpenMP
         import torch
-        import wellposed  # whose presence puts cells into threads
         from threadpoolctl import threadpool_info
         return {
             "torch": torch.get_num_threads(),

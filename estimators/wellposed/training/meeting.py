@@ -111,7 +111,6 @@ class Meeting:
         self._n_training = self._n_in_training = 0  # stacks, and the networks in them
         self._seconds = 0.0  # of training by threads
         self._aside = threading.Semaphore(min(_MAX_THREADS, self._n_trainers))
-        self._going_on = threading.Semaphore(_MAX_BUSY)
         self._rows: WeakValueDictionary[Hashable, Rows] = WeakValueDictionary()
 
     # ------------------------------------------------------------------ who is busy
@@ -265,6 +264,11 @@ class Meeting:
             self._busy.discard(task)
             self._look_around()
             self._hire()
+            alone = not self._trainers
+            if alone:  # the system gives no more threads
+                self._trainers.add(threading.current_thread())
+        if alone:
+            self._train()
         return post.result()
 
     @contextmanager
@@ -320,7 +324,10 @@ class Meeting:
         if self._n_training == len(self._trainers) < self._most():
             thread = threading.Thread(target=self._train, name="wellposed-trainer", daemon=True)
             self._trainers.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads: go on with those there are
+                self._trainers.discard(thread)
 
     def _full(self) -> list[Hashable]:
         return [key for key, posts in self._board.items() if len(posts) >= posts[0].size]

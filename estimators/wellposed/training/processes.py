@@ -13,11 +13,11 @@ import contextlib
 import logging
 import os
 import pickle
-import select
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from ..activations import ACTIVATIONS
 from ..objective import LOSSES
 from ..regularizers import REGULARIZERS
 from .request import Abandoned, Outcome, Request
-from .worker import READY, write
+from .worker import READY, read, write
 
 logger = logging.getLogger("wellposed")
 
@@ -70,8 +70,8 @@ class TrainerProcess:
     @property
     def ready(self) -> bool:
         """Whether it has started up and is there."""
-        if not self._ready and self._has_answered(0.0):
-            with contextlib.suppress(EOFError):
+        with contextlib.suppress(EOFError, OSError):
+            if not self._ready and self._has_answered(0.0):
                 self._ready = self._read() == READY
         return self._ready and self.alive
 
@@ -110,10 +110,10 @@ class TrainerProcess:
                 pipe.close()
 
     def _has_answered(self, timeout: float) -> bool:
-        return bool(select.select([self._answers], [], [], timeout)[0])
+        return bool(wait([self._answers.fileno()], timeout))
 
     def _read(self) -> Any:
-        return pickle.load(self._answers)
+        return pickle.loads(read(self._answers))
 
 
 class Pool:
@@ -183,6 +183,7 @@ def sendable(requests: Sequence[Request]) -> bool:
     rows = {id(r): r for request in requests for r in (request.rows, request.validation) if r}
     return (
         requests[0].rows.table.device.type == "cpu"
+        and not requests[0].network.exact_rows  # a module of the user's own
         and sum(r.table.nbytes for r in rows.values()) <= _MAX_BYTES
         and [ACTIVATIONS, LOSSES, REGULARIZERS] == _KNOWN
     )

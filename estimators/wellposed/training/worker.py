@@ -5,11 +5,12 @@ It has the interpreter's lock to itself. It ends with its parent, and after a wh
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
-import select
 import signal
 import sys
+from multiprocessing.connection import wait
 from typing import IO, Any
 
 import torch
@@ -32,9 +33,28 @@ class _Pickler(pickle.Pickler):
 
 
 def write(message: object, file: IO[bytes]) -> None:
-    """Write one message, which `pickle.load` reads."""
-    _Pickler(file, pickle.HIGHEST_PROTOCOL).dump(message)
+    """Write one message whole, or none of it if it cannot be pickled."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(message)
+    file.write(len(buffer.getbuffer()).to_bytes(8, "little"))
+    file.write(buffer.getbuffer())
     file.flush()
+
+
+def read(file: IO[bytes]) -> bytes:
+    """Read one message, for `pickle.loads`: what cannot be unpickled is off the pipe, too.
+
+    Raises
+    ------
+    EOFError
+        If there is none, or only a part of one.
+    """
+    header = file.read(8)
+    size = int.from_bytes(header, "little")
+    message = file.read(size)
+    if len(header) < 8 or len(message) < size:
+        raise EOFError
+    return message
 
 
 def main() -> None:
@@ -45,9 +65,9 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     jobs = sys.stdin.buffer
     write(READY, answers)
-    while select.select([jobs], [], [], _PATIENCE)[0]:
+    while wait([jobs.fileno()], _PATIENCE):
         try:
-            precision, requests = pickle.load(jobs)
+            precision, requests = pickle.loads(read(jobs))
             torch.set_float32_matmul_precision(precision)
             answer: Any = train(requests, lambda: os.getppid() != parent)
         except (EOFError, Abandoned):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import joblib
@@ -178,3 +179,22 @@ def test_zero_jobs_and_no_memory_are_refused():
         pass
     with pytest.raises(TypeError, match="max_memroy"), parallel_config("wellposed", max_memroy=1):
         pass
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_task_trains_where_no_trainer_can_be_started(allowed, digits, monkeypatch):
+    """The system may give no more threads."""
+    real, started = threading.Thread.start, []
+
+    def start(self):
+        if self.name == "wellposed-trainer":
+            if len(started) == allowed:
+                raise RuntimeError("can't start new thread")
+            started.append(self)
+        real(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with fit_together() as meeting:
+        search = GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert sum(meeting.stack_sizes) == 24

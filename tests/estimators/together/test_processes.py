@@ -163,6 +163,22 @@ def test_what_kills_it_costs_only_time(ready, requests_of):
     assert len(ready._idle) == 1, "another one is started"
 
 
+class Unreadable:
+    """What only this process can unpickle: a class of a notebook's."""
+
+    def __reduce__(self):
+        return exec, ("raise ImportError('no such module')",)
+
+
+@pytest.mark.slow
+def test_a_job_that_cannot_be_read_is_off_the_pipe(ready, requests_of):
+    requests = requests_of()
+    requests[0].verbose = Unreadable()
+    assert ready.train(requests, never) is None
+    requests = requests_of()
+    assert_equal(ready.train(requests, never), train(requests))
+
+
 @pytest.mark.slow
 def test_what_it_cannot_do_is_done_here(ready, digits, monkeypatch):
     monkeypatch.setattr(processes, "write", lambda *args: 1 / 0)
@@ -178,6 +194,8 @@ def test_what_is_not_sent(requests_of, monkeypatch):
     for request in big:
         request.rows = Rows(torch.zeros(300_000, 32), 1, 1)
     assert not processes.sendable(big)
+    module = requests_of(network=lambda n_inputs, n_outputs: torch.nn.Linear(n_inputs, n_outputs))
+    assert not processes.sendable(module), "a module of the user's own"
     with monkeypatch.context() as patch:
         patch.setitem(REGULARIZERS, "mine", REGULARIZERS["l2"])
         assert not processes.sendable(requests), "a regularizer of the user's own"

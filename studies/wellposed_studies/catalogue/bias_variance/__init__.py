@@ -61,6 +61,7 @@ class BiasVariance(Study):
     version = 1
     minutes: ClassVar = {"quick": 2.0, "full": 20.0}
     data = DATA
+    side_by_side = True
     factors = (
         *_axes("independent", ["synthetic"]),
         *_axes("subsample", _REAL),

@@ -48,6 +48,7 @@ class Underconstrained(Study):
     version = 1
     minutes: ClassVar = {"quick": 3.0, "full": 70.0}
     data = DATA
+    side_by_side = True
     factors = (
         Grid({"question": "geometry"}, ["two-weights"]),
         Grid({"question": "null space"}, _LINEAR),
