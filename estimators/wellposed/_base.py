@@ -156,11 +156,10 @@ class BaseNet(BaseEstimator):
         self._check_same_network(arrays)
         state, place = self._state, {"dtype": _torch_dtype(arrays.X), "device": self.device}
         if afresh:
-            return State(state.theta.to(**place), [], 0)
+            return State(state.theta.to(**place), [], 0, state.buffers)
         moments = state.moments if self.solver == self._made_by.solver else []
-        return State(
-            state.theta.to(**place), [moment.to(**place) for moment in moments], state.n_updates
-        )
+        moments = [moment.to(**place) for moment in moments]
+        return State(state.theta.to(**place), moments, state.n_updates, state.buffers)
 
     def _request(
         self,
@@ -213,12 +212,17 @@ class BaseNet(BaseEstimator):
 
     def _run(self, request: Request) -> Outcome:
         self.__dict__.pop("_net", None)
-        if self.callbacks or (self.verbose and request.solver != "lbfgs"):
-            outcome = self._run_with_callbacks(request)
-        else:
-            outcome = run(request)
-        if outcome.error is not None:
-            raise outcome.error
+        before = request.network.buffers()
+        try:
+            if self.callbacks or (self.verbose and request.solver != "lbfgs"):
+                outcome = self._run_with_callbacks(request)
+            else:
+                outcome = run(request)
+            if outcome.error is not None:
+                raise outcome.error
+        except BaseException:
+            request.network.restore(before)  # the fitted model may be of the same module
+            raise
         if request.solver == "lbfgs" and not outcome.reached:
             spent = outcome.n_epochs >= request.max_epochs
             advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"

@@ -109,6 +109,16 @@ class ModuleNetwork:
         """Whether this network was made that way."""
         return (self.factory, self.n_inputs, self.n_outputs) == (factory, n_inputs, n_outputs)
 
+    def buffers(self) -> list[Tensor]:
+        """Copies of the module's buffers: running statistics and the like."""
+        return [buffer.clone() for buffer in self._module.buffers()]
+
+    @torch.no_grad()
+    def restore(self, buffers: Sequence[Tensor]) -> None:
+        """Set the module's buffers."""
+        for buffer, value in zip(self._module.buffers(), buffers):
+            buffer.copy_(value)
+
     @property
     def hidden_units(self) -> tuple[int, ...]:
         return tuple(pad16(layer.in_features) for layer in self._linears)
@@ -150,8 +160,11 @@ class ModuleNetwork:
 
     def _call(self, flat: Sequence[Tensor], rows: Tensor) -> Tensor:
         names = (*self._names, *self._others)
-        parameters = {n: view.reshape(self._slots[n][1]) for n, view in zip(names, flat)}
-        return functional_call(self._module, parameters, (rows,))
+        tensors = {n: view.reshape(self._slots[n][1]) for n, view in zip(names, flat)}
+        for name, buffer in self._module.named_buffers():
+            if buffer.is_floating_point() and buffer.dtype != rows.dtype:
+                tensors[name] = buffer.to(rows.dtype)  # float64 rows, shown to a float32 network
+        return functional_call(self._module, tensors, (rows,))
 
     @contextmanager
     def _dropping(self, masks: Sequence[Tensor] | None) -> Iterator[None]:

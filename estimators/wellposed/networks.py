@@ -100,6 +100,13 @@ class Flat:
         """Real weights and biases of one network, as views of ``theta`` [P]."""
         raise NotImplementedError
 
+    def buffers(self) -> list[Tensor]:
+        """What else a network remembers; none of these does."""
+        return []
+
+    def restore(self, buffers: Sequence[Tensor]) -> None:
+        """Remember that again."""
+
     @cached_property
     def real(self) -> Tensor:
         """Mask [P] of the entries of ``theta`` that are parameters, not padding."""

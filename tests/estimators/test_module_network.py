@@ -6,9 +6,10 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import Lasso
+from sklearn.metrics import log_loss
 from torch import nn
 
-from wellposed import NetClassifier, NetRegressor
+from wellposed import DivergenceError, NetClassifier, NetRegressor
 
 
 def linear(n_inputs, n_outputs):
@@ -128,6 +129,33 @@ def test_batch_statistics_are_those_of_real_rows(digits):
     np.testing.assert_allclose(
         model.net_.module_[0].running_mean.numpy(), X[:39].mean(0), atol=1e-12
     )
+
+
+def test_the_best_weights_come_with_their_batch_statistics(digits):
+    """They are those of the epoch whose validation loss was the smallest."""
+    X, y = digits
+    rng = np.random.default_rng(0)
+    X_val, y_val = X[:60] + rng.normal(size=(60, X.shape[1])), y[:60]
+    model = NetClassifier(
+        network=normalised, early_stopping=True, n_iter_no_change=8, learning_rate=0.05,
+        batch_size=16, max_epochs=60, dtype="float64", random_state=0,
+    ).fit(X[60:200], y[60:200], X_val=X_val, y_val=y_val)  # fmt: skip
+    assert model.best_epoch_ < model.n_iter_
+    loss = log_loss(y_val, model.predict_proba(X_val), labels=model.classes_)
+    assert loss == pytest.approx(min(model.validation_loss_curve_), rel=1e-9)
+
+
+@pytest.mark.parametrize("how", ["fit", "partial_fit"])
+def test_a_failed_warm_fit_leaves_batch_statistics(how, digits):
+    X, y = digits
+    model = NetClassifier(
+        network=normalised, solver="sgd", max_epochs=3, warm_start=True, dtype="float32"
+    ).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(learning_rate=1e30, l2=1.0)
+    with pytest.raises(DivergenceError):
+        getattr(model, how)(1e3 * X + 7, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
 def test_weights_are_penalised_and_norms_are_not(digits):

@@ -143,11 +143,14 @@ class State:
         The optimiser's running averages.
     n_updates : int
         Updates made since the parameters were fresh.
+    buffers : list of Tensor
+        What a module of the user's own remembers besides: running statistics and the like.
     """
 
     theta: Tensor
     moments: list[Tensor]
     n_updates: int
+    buffers: list[Tensor] = field(default_factory=list)
 
 
 @dataclass

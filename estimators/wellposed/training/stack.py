@@ -90,6 +90,8 @@ class Stack:
         self.on_batch_begin: Callable[[Stack, Batch], None] | None = None
         self.on_batch_end: Callable[[Stack, Batch, Tensor], None] | None = None
 
+        if first.start is not None:
+            self.network.restore(first.start.buffers)
         self.theta = torch.stack([outcome.state.theta for outcome in self.progress])
         self.optimizer = self._make_optimizer()
         self.batches = Batches(self.requests)
@@ -257,6 +259,7 @@ class Stack:
             outcome, request, best = self.progress[k], self.requests[k], self.best[k]
             early = request.patience is not None and best is not None
             outcome.state = best[1] if early and best else self.state(k)
+            self.network.restore(outcome.state.buffers)
             if self.averaging is not None:
                 outcome.state.theta = self.averaging.result(k, outcome.state.theta)
             self.outcomes[self.ids[k]] = outcome
@@ -284,7 +287,7 @@ class Stack:
         """Copy where a network is."""
         moments = [moment[k].clone() for moment in self.optimizer.moments]
         n_updates = self.requests[k].updates_before + self.n_updates
-        return State(self.theta[k].clone(), moments, n_updates)
+        return State(self.theta[k].clone(), moments, n_updates, self.network.buffers())
 
 
 def train(
