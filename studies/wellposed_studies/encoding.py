@@ -31,20 +31,26 @@ def to_rows(outcomes: Sequence[Outcome]) -> pa.Table:
     }
     for name in sorted({name for cell in measured for name in cell}):
         values = [cell.get(name) for cell in measured]
-        kinds = {_kind(value) for value in values if value is not None} or {"scalar"}
-        if len(kinds) > 1:
-            raise StudyError(
-                f"`measure` returns {name!r} as {' in some cells and as '.join(sorted(kinds))} "
-                "in others; expected one kind."
-            )
-        kind = kinds.pop()
-        if kind == "scalar":
+        kind = _the_kind(name, {_kind(value) for value in values if value is not None})
+        if kind == "none":
+            columns[f"none/{name}"] = pa.nulls(len(values))
+        elif kind == "scalar":
             columns[f"scalar/{name}"] = _scalars(name, values)
         elif kind == "array":
             columns[f"array/{name}"], columns[f"shape/{name}"] = _arrays(values)
         else:
             columns[f"frame/{name}"] = _frames(values)
     return pa.table(columns)
+
+
+def _the_kind(name: str, kinds: set[str]) -> str:
+    """The one kind of what has a name; "none" of what is None in all cells."""
+    if len(kinds) > 1:
+        raise StudyError(
+            f"`measure` returns {name!r} as {' in some cells and as '.join(sorted(kinds))} "
+            "in others; expected one kind."
+        )
+    return next(iter(kinds), "none")
 
 
 def _kind(value: Any) -> str:
@@ -66,6 +72,10 @@ def _scalars(name: str, values: list[Any]) -> pa.Array:
 
 def _arrays(values: list[np.ndarray | None]) -> tuple[pa.Array, pa.Array]:
     present = [value for value in values if value is not None]
+    if len({value.dtype.kind == "U" for value in present}) > 1:
+        raise StudyError(
+            "`measure` returns an array of text in some cells and of numbers in others."
+        )
     dtype = np.result_type(*present)
     flat = np.concatenate([value.ravel().astype(dtype) for value in present])
     sizes = [0 if value is None else value.size for value in values]
@@ -122,6 +132,7 @@ def to_tables(
         Seconds of each cell.
     """
     described = describe(cells, factors)
+    kinds = _kinds(parts)
     position = {cell.key: i for i, cell in enumerate(cells)}
     flat: dict[str, list[pa.Table]] = {}
     scalars: list[pa.Table] = []
@@ -134,7 +145,7 @@ def to_tables(
             continue
         part = part.take(pa.array(wanted, pa.int64()))
         at = pa.array([position[keys[i]] for i in wanted], pa.int64())
-        scalars.append(_scalars_of(part, at))
+        scalars.append(_scalars_of(part, at, kinds))
         for kind_and_name, table in _flatten(part, at).items():
             flat.setdefault(kind_and_name, []).append(table)
     if any(table.num_columns > 1 for table in scalars):
@@ -157,12 +168,22 @@ def to_tables(
     return tables, arrays, timings
 
 
-def _scalars_of(part: pa.Table, at: pa.Array) -> pa.Table:
+def _kinds(parts: Sequence[pa.Table]) -> dict[str, str]:
+    """The kind of every name, which must be one in all parts."""
+    found: dict[str, set[str]] = {}
+    for column in {column for part in parts for column in part.column_names}:
+        kind, _, name = column.partition("/")
+        if kind in ("scalar", "array", "frame", "none"):
+            found.setdefault(name, set()).update({kind} - {"none"})
+    return {name: _the_kind(name, kinds) for name, kinds in found.items()}
+
+
+def _scalars_of(part: pa.Table, at: pa.Array, kinds: dict[str, str]) -> pa.Table:
     """One row a cell, also where a cell has measured none: its company must not matter."""
     columns = {"@": at}
     for column in part.column_names:
         kind, _, name = column.partition("/")
-        if kind == "scalar":
+        if kind == "scalar" or (kind == "none" and kinds[name] in ("scalar", "none")):
             columns[name] = part.column(column).combine_chunks()
     return pa.table(columns)
 

@@ -97,8 +97,10 @@ def _checked(measured: Any, factors: set[str]) -> dict[str, Any]:
         raise ValueError("`measure` returned an empty mapping; expected at least one name.")
     checked = {}
     for name, value in measured.items():
-        if not isinstance(name, str) or not name or "/" in name:
-            raise TypeError(f"`measure` returned the name {name!r}; expected a str without '/'.")
+        if not isinstance(name, str) or not name or "/" in name or name == "@":
+            raise TypeError(
+                f"`measure` returned the name {name!r}; expected a str without '/', and not '@'."
+            )
         if name in RESERVED | factors:
             raise ValueError(
                 f"`measure` returned something named {name!r}, which is a factor's name or a "
@@ -145,6 +147,8 @@ def _value(name: str, value: Any) -> Any:
 
 def _few_types(array: np.ndarray) -> np.ndarray:
     """bool, int64, float32, float64 or text, so that what is stored does not depend on company."""
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"`measure` returned {array.max()}, which is more than int64 holds.")
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind == "f" and array.dtype != np.float32:
@@ -153,6 +157,11 @@ def _few_types(array: np.ndarray) -> np.ndarray:
 
 
 def _frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    if frame.columns.empty or frame.columns.has_duplicates:
+        raise ValueError(
+            f"`measure` returned the DataFrame {name!r} with the columns "
+            f"{list(map(str, frame.columns))}; expected at least one, and each once."
+        )
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index()
     columns = {}

@@ -31,7 +31,8 @@ sometimes = {
     "curve": st.lists(numbers, max_size=3).map(lambda v: pd.DataFrame({"loss": v}, dtype=float)),
 }
 measured = st.fixed_dictionaries(always, optional=sometimes)
-varied = st.fixed_dictionaries({}, optional=always | sometimes).filter(bool)
+or_none = {name: values | st.none() for name, values in (always | sometimes).items()}
+varied = st.fixed_dictionaries({}, optional=or_none).filter(bool)
 
 
 def outcomes_of(contents: list[dict]) -> list[Outcome]:
@@ -71,6 +72,37 @@ def test_tables_do_not_depend_on_order_and_batches(contents, random):
         assert {k: parquet_bytes(v) for k, v in together.items()} == {
             k: parquet_bytes(v) for k, v in alone.items()
         }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1.0, np.ones(2)),
+        (1.0, pd.DataFrame({"a": [1.0]})),
+        (np.ones(2), pd.DataFrame({"a": [1.0]})),
+        (np.ones(2), np.array(["a"])),
+    ],
+)
+@pytest.mark.parametrize("sizes", [(2,), (1, 1)])
+def test_one_kind_a_name_in_whatever_batches(one, other, sizes):
+    outcomes = outcomes_of([{"x": one}, {"x": other}])
+    batches = [outcomes] if sizes == (2,) else [[outcome] for outcome in outcomes]
+    with pytest.raises(StudyError, match=r"in some cells and|of types"):
+        tables_after(outcomes, batches)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"@": 1.0}, "not '@'"),
+        ({"x": np.uint64(2**63)}, "more than int64 holds"),
+        ({"x": pd.DataFrame(index=[0])}, "expected at least one"),
+        ({"x": pd.DataFrame([[1, 2]], columns=["a", "a"])}, "each once"),
+    ],
+)
+def test_what_cannot_be_stored_as_it_is_is_refused(value, sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        _checked(value, set())
 
 
 @settings(deadline=None, max_examples=40)
