@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
@@ -55,16 +54,15 @@ def study(tmp_path):
 
 @pytest.fixture
 def sizes(monkeypatch):
-    """Sizes of the stacks in which blocks train."""
+    """Sizes of the stacks in which blocks train, in threads or in processes."""
     found = []
-    real = meeting.train
+    real = meeting.Meeting._train_somewhere
 
-    def train(requests, abandoned=None):
-        if threading.current_thread().name == "wellposed-trainer":
-            found.append(len(requests))
-        return real(requests, abandoned)
+    def train(self, requests, abandoned):
+        found.append(len(requests))
+        return real(self, requests, abandoned)
 
-    monkeypatch.setattr(meeting, "train", train)
+    monkeypatch.setattr(meeting.Meeting, "_train_somewhere", train)
     return found
 
 
