@@ -1,12 +1,10 @@
 """Trainings that break off: divergence and Ctrl-C leave no half-fitted model."""
 
-import _thread
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 
 import numpy as np
@@ -67,34 +65,26 @@ def test_divergence_leaves_the_old_model_and_partial_fit_too():
 ENDLESS = {"max_epochs": 10_000_000, "random_state": 0}
 
 
-def interrupt_main_soon():
-    timer = threading.Timer(0.5, _thread.interrupt_main)
-    timer.start()
-    return timer
-
-
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("verbose", [0, 1], ids=["alone", "through skorch"])
-def test_an_interrupt_ends_the_fit_and_leaves_the_old_model(solver, verbose, capsys):
+def test_an_interrupt_ends_the_fit_and_leaves_the_old_model(solver, verbose, ctrl_c, capsys):
     net = NetRegressor((4,), max_epochs=2, solver=solver, random_state=0).fit(X, y / 100)
     predicted = net.predict(X)
     net.set_params(**ENDLESS, verbose=verbose, learning_rate=1e-6)
-    timer = interrupt_main_soon()
+    ctrl_c(0.5)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, y / 100)
-    timer.join()
     assert net.n_iter_ == 2
     np.testing.assert_array_equal(net.predict(X), predicted)
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_an_interrupted_first_fit_is_no_fit(solver):
+def test_an_interrupted_first_fit_is_no_fit(solver, ctrl_c):
     rng = np.random.default_rng(0)
     net = NetRegressor((50, 50), solver=solver, tol=0, **ENDLESS)
-    timer = interrupt_main_soon()
+    ctrl_c(0.5)
     with pytest.raises(KeyboardInterrupt):
         net.fit(rng.normal(size=(2000, 20)), rng.normal(size=2000))
-    timer.join()
     assert vars(net) == vars(clone(net))
     with pytest.raises(NotFittedError):
         net.predict(X)

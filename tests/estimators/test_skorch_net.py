@@ -1,10 +1,7 @@
 """The skorch side: net_, its history and callbacks, and training through it."""
 
-import os
 import pickle
 import signal
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -116,19 +113,12 @@ def test_keyboard_interrupt_of_a_callback_is_a_stop(digits):
 
 
 @pytest.mark.parametrize("callbacks", [None, [Recorder()]])
-def test_ctrl_c_is_an_interrupt_and_no_model(digits, callbacks):
+def test_ctrl_c_is_an_interrupt_and_no_model(digits, callbacks, ctrl_c):
     model = NetClassifier(**{**SETTINGS, "max_epochs": 10**6}, callbacks=callbacks)
     handler = signal.getsignal(signal.SIGINT)
-
-    def interrupt():
-        time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
+    ctrl_c(0.5)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*digits)
-    thread.join()
     assert not hasattr(model, "n_iter_")
     assert signal.getsignal(signal.SIGINT) is handler
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -22,28 +19,6 @@ from wellposed import NetClassifier, fit_together
 ENDLESS = 10**9
 NET = NetClassifier((8,), max_epochs=ENDLESS, batch_size=32, random_state=0)
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def ctrl_c():
-    """Interrupt the main thread after so many seconds; say when."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    struck: list[float] = []
-    timers = []
-
-    def strike():
-        struck.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    def after(seconds):
-        timers.append(threading.Timer(seconds, strike))
-        timers[-1].start()
-        return struck
-
-    yield after
-    for timer in timers:
-        timer.join()
-    signal.signal(signal.SIGINT, handler)
 
 
 def own_module(n_inputs, n_outputs):
