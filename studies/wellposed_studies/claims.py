@@ -81,12 +81,15 @@ class Estimate:
         Number of independent repetitions behind it.
     method : str
         How the interval was made, for the claims table.
+    note : str
+        What the reader of the value wants to know, say which of several it comes from.
     """
 
     value: float
     interval: Interval | None = None
     n: int = 1
     method: str = "exact"
+    note: str = ""
 
     def at(self, level: float) -> tuple[float, float]:
         """The two-sided interval at confidence `level`, in (0, 1)."""
@@ -128,6 +131,18 @@ class Claim:
     source: str
     test: Callable[[Results], Estimate]
     data: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.threshold, Threshold):
+            raise TypeError(
+                f"claim {self.name!r} has threshold={self.threshold!r}; expected at_least(0), "
+                "at_most(1e-6) or within(0.9, 1.1), say."
+            )
+        if not callable(self.test):
+            raise TypeError(
+                f"claim {self.name!r} has test={self.test!r}; expected a function from results to "
+                "an Estimate."
+            )
 
 
 def exact(value: float) -> Estimate:

@@ -157,7 +157,7 @@ def run(
     from .discovery import find
     from .runner import CellsFailed
     from .runner import run as run_study
-    from .verdicts import counts
+    from .verdicts import broken, counts
     from .watching import watched
 
     if n_jobs == 0:
@@ -181,6 +181,8 @@ def run(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
             f"{profile}; claims: {counts(finished.verdicts)}"
         )
+        if raised := broken(finished.verdicts):
+            click.echo(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
     place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
     if finished_names:
         shown = "".join(f" {shlex.quote(name)}" for name in finished_names if names)
@@ -196,7 +198,8 @@ def verify(names: tuple[str, ...], results: Path) -> None:
     """Print every claim: held, failed or not run, with its interval.
 
     Reads the last finished run of each study and trains nothing. Exits with 0 if all claims held,
-    with 1 if one failed, with 2 if none failed but one was not run (or on wrong usage).
+    with 1 if one failed or its test raised, with 2 if none did but one was not run (or on wrong
+    usage).
 
     \b
     Example:
@@ -204,9 +207,9 @@ def verify(names: tuple[str, ...], results: Path) -> None:
     """
     from .discovery import find
     from .verdict_text import as_text
-    from .verdicts import counts, current_verdicts
+    from .verdicts import broken, counts, current_verdicts
 
-    found = set()
+    found, raised = set(), False
     for source in [find(name) for name in names or _built_in()]:
         verdicts, about = current_verdicts(results, source)
         click.secho(f"{source.name}", bold=True, nl=False)
@@ -214,7 +217,8 @@ def verify(names: tuple[str, ...], results: Path) -> None:
         click.echo(as_text(verdicts))
         click.echo(f"  {counts(verdicts)}\n")
         found |= set(verdicts["verdict"])
-    if "failed" in found:
+        raised = raised or bool(broken(verdicts))
+    if raised or "failed" in found:
         sys.exit(FAILED)
     sys.exit(NOT_RUN if "not run" in found else HELD)
 

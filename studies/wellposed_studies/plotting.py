@@ -83,7 +83,7 @@ def table(rows: Iterable[Mapping[str, Any]], align: str = "") -> Markdown:
     """A Markdown table, as the value of a report's cell.
 
     Columns that hold sentences get the room: the dashes of a column are as many as the letters
-    of its longest cell, up to 40, which Pandoc reads as relative widths where lines are long.
+    of its longest cell, up to 56, which Pandoc reads as relative widths where lines are long.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def table(rows: Iterable[Mapping[str, Any]], align: str = "") -> Markdown:
     --------
     >>> print(table([{"strength": "0.1", "error": "0.25"}], align="rr"))
     | strength | error |
-    |-----------:|--------:|
+    |-------------:|----------:|
     | 0.1 | 0.25 |
     """
     rows = list(rows)
@@ -115,7 +115,7 @@ def table(rows: Iterable[Mapping[str, Any]], align: str = "") -> Markdown:
     header = list(rows[0])
     rules = {"l": ":{}-", "r": "-{}:", "c": ":{}:"}
     lines = [[_escape(row[name]) for name in header] for row in [dict(zip(header, header)), *rows]]
-    widths = [min(40, 2 + max(map(len, column))) for column in zip(*lines)]
+    widths = [min(56, 4 + max(map(len, column))) for column in zip(*lines)]
     dashes = [
         rules[align[i] if i < len(align) else "l"].format("-" * width)
         for i, width in enumerate(widths)
@@ -161,7 +161,7 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
             "Verdict": _MARKS[row["verdict"]],
             "Claim": row["statement"] + (f" *({row['data']})*" if row["data"] else ""),
             "Measured": _measured(row),
-            "Required": row["threshold"],
+            "Required": row["threshold"].replace("-", "−"),
             "Source": row["source"],
         }
         for row in verdicts.to_dict("records")
@@ -259,11 +259,16 @@ def evidence(row: Mapping[Any, Any]) -> str:
     --------
     >>> evidence({"value": -0.05, "low": -0.1, "high": 0.0125, "n": 40})
     '−0.05 (−0.1 to 0.0125, n = 40)'
+    >>> evidence({"value": 1.0002, "low": 0.9991, "high": 1.0004, "n": 12})
+    '1 (0.9991 to 1, n = 12)'
     """
-    value = number(row["value"])
     if row["low"] == row["high"]:
-        return value
-    return f"{value} ({number(row['low'])} to {number(row['high'])}, n = {row['n']})"
+        return number(row["value"])
+    for digits in range(3, 8):  # as many as it takes to tell the ends apart
+        value, low, high = (number(row[name], digits) for name in ("value", "low", "high"))
+        if low != high:
+            break
+    return f"{value} ({low} to {high}, n = {row['n']})"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 ALPHA = 0.05
 
 Verdict = Literal["held", "failed", "not run"]
+
+#: How the reason of a claim begins whose test is broken.
+TEST_RAISED = "its test raised"
 COLUMNS = (
     "claim",
     "statement",
@@ -142,7 +145,7 @@ def judge(results: Results) -> pd.DataFrame:
                 estimate.at(1.0 - ALPHA)
         except Exception as error:
             logger.exception("the test of claim %r cannot be computed", claim.name)
-            reason = f"its test raised {type(error).__name__}: {error}"
+            reason = f"{TEST_RAISED} {type(error).__name__}: {error}"
             rows[claim.name] = _row(claim, "not run", view, reason=reason)
             continue
         if isnan(estimate.value):
@@ -184,7 +187,7 @@ def _row(
     return {
         "claim": claim.name,
         "statement": claim.statement,
-        "measured": claim.measured,
+        "measured": claim.measured + (f": {estimate.note}" if estimate and estimate.note else ""),
         "threshold": str(claim.threshold),
         "oracle": claim.oracle,
         "source": claim.source,
@@ -231,6 +234,12 @@ def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
         + ("" if same_code else "; judged anew, since the study's file has changed since then")
     )
     return verdicts, about
+
+
+def broken(verdicts: pd.DataFrame) -> list[str]:
+    """Names of the claims whose tests raised: they are "not run", by a fault of the study."""
+    raised = verdicts["reason"].str.startswith(TEST_RAISED)
+    return verdicts.loc[raised, "claim"].tolist()
 
 
 def counts(verdicts: pd.DataFrame) -> str:

@@ -82,7 +82,16 @@ def test_reports_of_studies_that_were_not_run_are_left_out_aloud(studies, tmp_pa
     with caplog.at_level(logging.WARNING):
         assert choose([], tmp_path, results) == ["one", "index"]
     assert "wellposed run two" in caplog.text
-    assert choose(["two"], tmp_path, results) == ["two"], "asked for by name, it is tried"
+    with pytest.raises(rendering.RenderError, match=r"wellposed run two --results .*results"):
+        choose(["two"], tmp_path, results)
+
+
+def test_where_nothing_was_run_nothing_is_written(studies, project, tmp_path):
+    project(index='---\ntitle: "Index"\n---\ntext\n', one='---\ntitle: "One"\n---\ntext\n')
+    with pytest.raises(
+        rendering.RenderError, match=r"no finished run of any study.*wellposed run --results"
+    ):
+        rendering.render(engine="embedded", results_dir=tmp_path / "nowhere")
 
 
 def test_the_index_renders_when_only_some_studies_were_run(studies, project):
@@ -100,9 +109,9 @@ def test_the_index_renders_when_only_some_studies_were_run(studies, project):
 def test_a_report_without_results_says_how_to_make_them(studies, project):
     results, _ = studies
     cell = "```{python}\nimport wellposed_studies\nwellposed_studies.load('two');\n```\n"
-    project(two='---\ntitle: "Two"\n---\n' + cell)
+    project(extra='---\ntitle: "Two"\n---\n' + cell)
     with pytest.raises(rendering.RenderError, match="Make one with: wellposed run two") as caught:
-        rendering.render(["two"], engine="embedded", results_dir=results)
+        rendering.render(["extra"], engine="embedded", results_dir=results)
     assert caught.value.line == 6
 
 

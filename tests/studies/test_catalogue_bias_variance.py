@@ -14,7 +14,7 @@ from sklearn.datasets import load_wine
 from sklearn.linear_model import Ridge
 from sklearn.utils import Bunch
 
-from wellposed_studies.catalogue.bias_variance import BiasVariance, claims
+from wellposed_studies.catalogue.bias_variance import BiasVariance, claims, tables
 from wellposed_studies.catalogue.bias_variance.data import (
     EPOCHS,
     REGULARIZERS,
@@ -152,9 +152,12 @@ def constructed(tmp_path: Path) -> Callable[..., Results]:
                 pseudo.append(frame.rename_axis("repetition").reset_index())
                 for component, estimate in {
                     "bias2": bias[k],
+                    "variance": variance[k],
                     "error": bias[k] + variance[k],
                 }.items():
-                    components.append({**setting, "component": component, "estimate": estimate})
+                    row = {"component": component, "term": component != "error"}
+                    ends = dict.fromkeys(("estimate", "low", "high"), estimate)
+                    components.append({**setting, **row, **ends})
         folder = tmp_path / "run"
         (folder / "tables").mkdir(parents=True)
         pd.concat(pseudo).to_parquet(folder / "tables" / "pseudo_values.parquet", index=False)
@@ -182,7 +185,9 @@ def test_a_textbook_trade_is_held(constructed: Callable[..., Results], regulariz
 
 def test_a_regularizer_that_only_adds_bias_fails(constructed: Callable[..., Results]) -> None:
     results = constructed(UP, np.full(6, 0.5))
-    assert not held(CLAIMS["moves-l2"], claims.moves(results, "l2"))
+    moves = claims.moves(results, "l2")
+    assert not held(CLAIMS["moves-l2"], moves)
+    assert moves.note == "variance"  # which does not fall
     assert not held(CLAIMS["trade-pays-l2"], claims.trade_pays(results, "l2"))
     assert claims.trade_pays(results, "l2").value == 0.0  # "off" was chosen
 
@@ -196,6 +201,24 @@ def test_a_bias_that_falls_fails_although_it_pays(constructed: Callable[..., Res
     results = constructed(UP[::-1], DOWN)
     assert not held(CLAIMS["moves-l2"], claims.moves(results, "l2"))
     assert held(CLAIMS["trade-pays-l2"], claims.trade_pays(results, "l2"))
+
+
+def test_claims_and_tables_say_the_same(constructed: Callable[..., Results]) -> None:
+    """One number has one interval, and a higher level makes it wider."""
+    results = constructed(UP, DOWN)
+    slopes = tables.slopes(results).set_index(["regularizer", "component"])
+    for name in REGULARIZERS:
+        moves = claims.moves(results, name)
+        component, sign = moves.note, {"bias": 1, "variance": -1}[moves.note]
+        row = slopes.loc[(name, component)]
+        ends = sorted([sign * row["low"], sign * row["high"]])
+        np.testing.assert_allclose([moves.value, *moves.at(0.95)], [sign * row["slope"], *ends])
+        pays = claims.trade_pays(results, name)
+        (low, high), (lower, higher) = pays.at(0.95), pays.at(0.995)
+        assert lower < low < pays.value < high < higher
+    steps = np.arange(6) - 2.5
+    expected = steps @ UP / (steps @ steps) / (UP[0] + DOWN[0])
+    assert slopes.loc[("l2", "bias"), "slope"] == pytest.approx(expected, rel=0.02)
 
 
 def test_the_strength_is_judged_on_other_repetitions_than_it_was_chosen_on(

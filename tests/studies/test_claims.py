@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from wellposed_studies.claims import (
+    Claim,
     Estimate,
     Threshold,
     at_least,
@@ -131,6 +132,16 @@ def test_intervals_are_the_same_in_every_call():
 def test_too_little_is_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [({"threshold": 1.0}, "threshold=1.0; expected at_least"), ({"test": None}, "test=None")],
+)
+def test_a_claim_that_cannot_be_tested_is_refused_before_anything_runs(changed, sentence):
+    parts = {"threshold": at_least(0), "test": lambda results: exact(0.0)} | changed
+    with pytest.raises(TypeError, match=sentence):
+        Claim("name", "statement", "measured", oracle="o", source="s", **parts)
 
 
 @given(st.integers(1, 6), st.integers(2, 20), st.integers(0, 2**32 - 1))

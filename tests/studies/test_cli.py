@@ -78,6 +78,7 @@ def test_run_verify_clean(wellposed, toy, tmp_path):
     output = wellposed("run", toy)
     assert "200 cells on line, diabetes, profile quick" in output
     assert "2 held, 1 failed, 1 not run" in output
+    assert "could not be tested, their tests raised: broken" in output
     output = wellposed("verify", toy, code=1)
     assert re.search(r"held +saves: Shrinking saves\.", output)
     assert re.search(r"FAILED +share: All\.", output)
@@ -106,6 +107,10 @@ def test_verify_exits_with_0_where_everything_held(wellposed, tmp_path):
     wellposed("run", "./fine.py")
     wellposed("verify", "./fine.py")
     path = tmp_path / "fine.py"
+    sound = path.read_text()
+    path.write_text(sound.replace("exact(1.0)", "exact(1 / 0)"))
+    assert "ZeroDivisionError" in wellposed("verify", "./fine.py", code=1), "nobody tested it"
+    path.write_text(sound)
     written = path.stat().st_mtime_ns
     path.write_text(path.read_text().replace("at_least(0)", "at_least(2)"))
     os.utime(path, ns=(written + 1, written + 1))  # of the same size, in the same second

@@ -27,6 +27,7 @@ def new(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) ->
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.06)
     return figure, figure.subplots(rows, columns, **options)
 
 

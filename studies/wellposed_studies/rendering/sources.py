@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
     Raises
     ------
     RenderError
-        For a name that no report has.
+        For a name that no report has, for one whose study was not run, and if none was run.
     """
     known = available(folder)
     chosen = list(dict.fromkeys(names))
@@ -55,17 +56,22 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
                 f"there is no report {name!r}. {suggest(name, known)} A study of "
                 f"your own has one once you write NAME.qmd into {folder}."
             )
-    return chosen or [name for name in known if _can_render(name, results)]
-
-
-def _can_render(name: str, results: Path) -> bool:
-    """Whether a report's study, the one of the same name, was run (some have no study)."""
-    if name not in catalogue.names() or latest_run(results, name):
-        return True
-    logger.warning(
-        "no report of %s: %s holds no finished run of it. Make one with: wellposed run %s",
-        name,
-        results,
-        name,
-    )
-    return False
+    studies = catalogue.names()
+    place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
+    lacking = [name for name in studies if not latest_run(results, name)]
+    for name in lacking:
+        message = (
+            f"no report of {name}: {results} holds no finished run of it. Make one with: "
+            f"wellposed run {name}{place}"
+        )
+        if name in chosen:
+            raise RenderError(message)
+        if not chosen and len(lacking) < len(studies):
+            logger.warning(message)
+    wanted = chosen or [name for name in known if name not in lacking]
+    if wanted == ["index"] and lacking == studies:
+        raise RenderError(
+            f"there is nothing to report: {results} holds no finished run of any study. Run them "
+            f"with: wellposed run{place}"
+        )
+    return wanted

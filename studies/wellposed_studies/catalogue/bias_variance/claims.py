@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +19,20 @@ from ...claims import (
     resampled,
     within,
 )
-from .data import REGULARIZERS
-from .tables import Axis, decompositions, slope
+from .data import REGULARIZERS, word
+from .tables import Axis, decompositions, relative_slope, share_saved
 
 if TYPE_CHECKING:
     from ...results import Results
 
-#: How a regularizer is called in a sentence, when it gets stronger.
+#: How a sentence says that a regularizer gets stronger.
 STRONGER = {
     "l2": "More L2",
     "l1": "More L1",
     "dropout": "More dropout",
     "input_noise": "More input noise",
     "epochs": "Stopping earlier",
-    "width": "Fewer hidden units",
+    "width": "Reducing the number of hidden units",
 }
 SMALL = 0.01
 
@@ -66,9 +67,7 @@ def fresh_error(results: Results) -> Estimate:
 
 def moves(results: Results, regularizer: str) -> Estimate:
     """The smaller of the bias's rise and the variance's fall, per step of strength."""
-    axis = _axis(results, regularizer)
-    rise, fall = slope(axis.matrix("bias")), -slope(axis.matrix("variance"))
-    return resampled(lambda i: float(min(rise[i].mean(), fall[i].mean())), len(rise))
+    return relative_slope([_axis(results, regularizer)], bias=1, variance=-1)
 
 
 def trade_pays(results: Results, regularizer: str) -> Estimate:
@@ -78,22 +77,24 @@ def trade_pays(results: Results, regularizer: str) -> Estimate:
     """
     axis = _axis(results, regularizer)
     chosen, errors = choose_then_test(axis.matrix("error"))
-    return _share_saved(errors[axis.off], errors[chosen])
+    return share_saved(errors[axis.off], errors[chosen])
 
 
 def too_much_hurts(results: Results) -> Estimate:
     """Least loss, over the regularizers, by going from the chosen strength to the strongest."""
-    worse, off = [], []
+    worse, off, shares = [], [], []
     for name in REGULARIZERS:
         axis = _axis(results, name)
         chosen, errors = choose_then_test(axis.matrix("error"))
         worse.append(errors[-1] - errors[chosen])
         off.append(errors[axis.off])
+        shares.append(worse[-1].mean() / off[-1].mean())
     difference, scale = np.array(worse), np.array(off)
-    return resampled(
+    estimate = resampled(
         lambda i: float((difference[:, i].mean(axis=1) / scale[:, i].mean(axis=1)).min()),
         difference.shape[1],
     )
+    return replace(estimate, note=word(REGULARIZERS[int(np.argmin(shares))]))
 
 
 def variance_peaks(results: Results) -> Estimate:
@@ -159,34 +160,13 @@ def best_pays(results: Results, loss: str) -> Estimate:
     axes = _axes(results, loss)
     errors = np.vstack([axis.matrix("error") for axis in axes])
     chosen, tested = choose_then_test(errors)
-    return _share_saved(tested[axes[0].off], tested[chosen])
+    owner = np.repeat(REGULARIZERS, [len(axis.settings) for axis in axes])[chosen]
+    return replace(share_saved(tested[axes[0].off], tested[chosen]), note=word(owner))
 
 
 def all_move(results: Results, loss: str, component: str, sign: int) -> Estimate:
     """Least slope of a component, over all regularizers, per step of strength."""
-    table = "replicates" if loss == "zero_one" else "pseudo_values"
-    axes = _axes(results, loss)
-    slopes = sign * np.array([slope(axis.matrix(component, table)) for axis in axes])
-    if loss != "zero_one":
-        return resampled(lambda i: float(slopes[:, i].mean(axis=1).min()), slopes.shape[1])
-    name = {"bias": "bias_plus_noise", "variance": "net_variance"}[component]
-    estimates = [axis.estimates(name)["estimate"].to_numpy()[:, np.newaxis] for axis in axes]
-    value = min(float(sign * slope(e)[0]) for e in estimates)
-    drawn = slopes.min(axis=0)
-
-    def interval(level: float) -> tuple[float, float]:
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
-
-    n = axes[0].matrix("error").shape[1]
-    return Estimate(value, interval, n, "percentile bootstrap")
-
-
-def _share_saved(off: np.ndarray, chosen: np.ndarray) -> Estimate:
-    if np.array_equal(off, chosen):
-        return exact(0.0)
-    difference = off - chosen
-    return resampled(lambda i: float(difference[i].mean() / off[i].mean()), len(off))
+    return relative_slope(_axes(results, loss), **{component: sign})
 
 
 def _axis(results: Results, regularizer: str) -> Axis:
@@ -212,14 +192,14 @@ def _real(data: str, loss: str, title: str) -> list[Claim]:
         (
             "variance-falls",
             f"On {title}, every regularizer lowers variance as it gets stronger.",
-            "fall per step of strength, least of six",
+            "fall per step of strength, a share of the error, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="variance", sign=-1),
         ),
         (
             "bias-rises",
             f"On {title}, every regularizer raises bias as it gets stronger.",
-            "rise of bias + noise per step of strength, least of six",
+            "rise of bias + noise per step of strength, a share of the error, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="bias", sign=1),
         ),
@@ -256,7 +236,7 @@ CLAIMS = [
     ),
     Claim(
         name="fresh-error",
-        statement="Their sum is the error on fresh test targets.",
+        statement="Bias², variance and noise add up to the error on fresh test targets.",
         measured="error on fresh targets over the sum, less one",
         threshold=within(-0.05, 0.05),
         oracle="targets drawn anew from the truth, with their noise",
@@ -276,7 +256,8 @@ CLAIMS = [
     ),
     Claim(
         name="ridge-components",
-        statement="Its measured bias² and variance are those of Ridge's closed form.",
+        statement="Bias² and variance of a linear network with L2, as measured, are those of "
+        "Ridge's closed form.",
         measured="largest deviation over all strengths, in standard errors",
         threshold=at_most(4),
         oracle="the hat matrix of Ridge on a fixed design",
@@ -288,7 +269,7 @@ CLAIMS = [
         Claim(
             name=f"moves-{name.replace('_', '-')}",
             statement=f"{words} raises bias² and lowers variance.",
-            measured="the smaller of rise and fall, per step of strength",
+            measured="the smaller of rise and fall, share of the error per step of strength",
             threshold=at_least(0),
             oracle="the true function, independent training sets",
             source="5.4.4; 7",
@@ -301,8 +282,8 @@ CLAIMS = [
         Claim(
             name=f"trade-pays-{name.replace('_', '-')}",
             statement=f"{words} makes a profitable trade.",
-            measured="(variance saved - bias² paid) / error, at a strength chosen on other "
-            "repetitions",
+            measured="variance saved less bias² paid, a share of the error, at a strength chosen "
+            "on other repetitions",
             threshold=at_least(SMALL),
             oracle="the true function, independent training sets",
             source="7, introduction; 5.4.4",

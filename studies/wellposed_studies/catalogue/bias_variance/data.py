@@ -26,6 +26,18 @@ EPOCHS = {"regression": 160, "classification": 60}
 #: Each regularizer's strengths from weak to strong; "epochs" and "width" are strong when small.
 REGULARIZERS = ("l2", "l1", "dropout", "input_noise", "epochs", "width")
 
+
+def word(regularizer: str) -> str:
+    """How a regularizer is written in a sentence.
+
+    Examples
+    --------
+    >>> word("l2"), word("input_noise")
+    ('L2', 'input noise')
+    """
+    return {"l1": "L1", "l2": "L2"}.get(regularizer, regularizer.replace("_", " "))
+
+
 #: Training sets that one cell of the fixed design draws, as the outputs of one network.
 N_DRAWS = 25
 

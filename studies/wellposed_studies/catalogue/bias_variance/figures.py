@@ -11,7 +11,7 @@ import numpy as np
 from ...plotting import PALETTE
 from .._drawing import absent, new, stand_in
 from .claims import ridge_closed_form
-from .data import REGULARIZERS
+from .data import REGULARIZERS, word
 from .tables import Axis
 
 if TYPE_CHECKING:
@@ -43,11 +43,10 @@ LOOK = {
 }
 
 
-def _place(axis: Axis, regularizer: str) -> tuple[np.ndarray, list[str]]:
+def _place(axis: Axis) -> tuple[np.ndarray, list[str]]:
     """Positions 0, 1, ... of the strengths, weak to strong, and how they are written."""
     labels = [f"{s:.0f}" if s >= 10 else f"{s:.2g}" for s in axis.strengths]
-    if regularizer not in ("epochs", "width"):
-        labels[0] = "off"
+    labels[axis.off] = f"off ({labels[axis.off]})" if axis.strengths[axis.off] else "off"
     return np.arange(len(labels), dtype=float), labels
 
 
@@ -88,12 +87,12 @@ def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> F
         texts["variance"] = "net variance"
     for ax, regularizer in zip(axes.flat, REGULARIZERS):
         axis = Axis(results, data, loss, regularizer, sampling)
-        x, labels = _place(axis, regularizer)
+        x, labels = _place(axis)
         for part, component in names.items():
             _curve(ax, x, axis.estimates(component), part, texts.get(part))
         best = int(axis.estimates("error")["estimate"].to_numpy().argmin())
         ax.axvline(best, color="#5a6570", lw=1.2, zorder=1.2)  # above the grid
-        _ticks(ax, x, labels)
+        _ticks(ax, x, labels, axis.off)
         ax.set_xlabel(f"{LABELS[regularizer]} →")
     axes[0, 0].set_ylim(bottom=min(0.0, axes[0, 0].get_ylim()[0]))
     _cap(axes[0, 0], results, data, loss, sampling)
@@ -103,10 +102,11 @@ def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> F
     return figure
 
 
-def _ticks(ax: Axes, x: np.ndarray, labels: list[str]) -> None:
-    """At most eight labels, the first among them."""
+def _ticks(ax: Axes, x: np.ndarray, labels: list[str], off: int) -> None:
+    """At most eight labels, that of the plain network among them."""
     every = -(-len(x) // 8)
-    ax.set_xticks(x[::every], labels[::every], rotation=45, ha="right", rotation_mode="anchor")
+    shown = slice(off % every, None, every)
+    ax.set_xticks(x[shown], labels[shown], rotation=45, ha="right", rotation_mode="anchor")
 
 
 def _cap(ax: Axes, results: Results, data: str, loss: str, sampling: str) -> None:
@@ -125,7 +125,7 @@ def fits(results: Results) -> Figure:
     figure, axes = new(1, 3, 2.7, sharex=True, sharey=True)
     stacked = results.stacked("line", sampling="independent")
     x = data.X_line[:, 0]
-    for ax, (word, position) in zip(axes, shown.items()):
+    for ax, (title, position) in zip(axes, shown.items()):
         name, strength = axis.settings[position]
         row = stacked[(stacked["regularizer"] == name) & (stacked["strength"] == strength)]
         lines = row["line"].iloc[0]
@@ -133,7 +133,7 @@ def fits(results: Results) -> Figure:
         ax.plot([], [], color=PALETTE[1], lw=0.9, label="one training set each")
         ax.plot(x, lines.mean(axis=0), color=PALETTE[0], lw=2, ls="--", label="their mean")
         ax.plot(x, data.f_line, color=PALETTE[6], lw=1.6, label="the truth")
-        ax.set_title("L2 off" if word == "off" else f"L2 {word}: {strength:.2g}")
+        ax.set_title("L2 off" if title == "off" else f"L2 {title}: {strength:.2g}")
         ax.set_xlabel("first input, others at 0")
     axes[0].set_ylabel("prediction")
     _legend(figure, axes[0], 3)
@@ -185,7 +185,7 @@ def trades(results: Results) -> Figure:
         ax.axvline(0, color="#52606d", lw=0.8)
         ax.set_title(f"{data}\n{UNITS[loss].replace(' (nats)', '')}")
         ax.grid(axis="y", visible=False)
-    axes[0, 0].set_yticks(y, [name.replace("_", " ") for name in REGULARIZERS])
+    axes[0, 0].set_yticks(y, [word(name) for name in REGULARIZERS])
     axes[0, 0].invert_yaxis()
     figure.supxlabel("share of the error without regularization", fontsize=8.5)
     from matplotlib.lines import Line2D
@@ -226,7 +226,7 @@ def slopes(results: Results) -> Figure:
         ax.axvline(0, color="#52606d", lw=0.8)
         ax.set_title(f"{data}\n{UNITS[loss].replace(' (nats)', '')}")
         ax.grid(axis="y", visible=False)
-    axes[0, 0].set_yticks(y, [name.replace("_", " ") for name in REGULARIZERS])
+    axes[0, 0].set_yticks(y, [word(name) for name in REGULARIZERS])
     axes[0, 0].invert_yaxis()
     figure.supxlabel(
         "change per step of strength, share of the error without regularization", fontsize=8.5
@@ -249,7 +249,7 @@ def bootstraps(results: Results) -> Figure:
         names = _names(loss, sampling == "independent")
         for kind, alpha in {sampling: 1.0, "bootstrap": 0.5}.items():
             axis = Axis(results, name, loss, "l2", kind)
-            x, labels = _place(axis, "l2")
+            x, labels = _place(axis)
             for part in ("bias", "variance"):
                 color, _, marker, text = LOOK[part]
                 table = axis.estimates(names[part])
@@ -268,7 +268,7 @@ def bootstraps(results: Results) -> Figure:
                 )
         ax.set_title(name)
         ax.set_ylabel(UNITS[loss])
-        _ticks(ax, x, labels)
+        _ticks(ax, x, labels, axis.off)
         ax.set_xlabel("L2 strength →")
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     _legend(figure, axes[0, 0], 2)

@@ -6,13 +6,14 @@ training set, so that differences between settings are paired.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import choose_then_test, mean, mean_difference
-from .data import EPOCHS, REGULARIZERS, WIDTH
+from ...claims import Estimate, choose_then_test, exact, resampled
+from .data import EPOCHS, REGULARIZERS, WIDTH, word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +133,8 @@ def trades(results: Results) -> pd.DataFrame:
     chose, measured on the second half: one row a data set, loss and regularizer.
 
     ``saved`` is the variance saved, ``paid`` the bias paid, ``gain`` their difference with its
-    paired 95 % interval, all as shares of the error without regularization, ``error_off``.
+    paired 95 % interval, all as shares of the error without regularization. ``first`` is the share
+    that the first half saw saved, by which one may choose among regularizers.
     """
     import pandas as pd
 
@@ -145,11 +147,12 @@ def trades(results: Results) -> pd.DataFrame:
     for data, loss, sampling in _sets(results):
         for regularizer in REGULARIZERS:
             axis = Axis(results, data, loss, regularizer, sampling)
-            chosen, errors = choose_then_test(axis.matrix("error"))
+            errors = axis.matrix("error")
+            chosen, later = choose_then_test(errors)
+            first = errors[:, :half].mean(axis=1)
             best = tested[(data, *axis.settings[chosen], sampling, loss)]
             off = tested[(data, "none", 0.0, sampling, loss)]
-            scale = off.error
-            gain = mean_difference(errors[axis.off], errors[chosen])
+            gain = share_saved(later[axis.off], later[chosen])
             low, high = gain.at(0.95)
             rows.append(
                 {
@@ -158,52 +161,76 @@ def trades(results: Results) -> pd.DataFrame:
                     "regularizer": regularizer,
                     "chosen": axis.strengths[chosen],
                     "chosen_is_off": chosen == axis.off,
-                    "saved": (_term(off, "variance") - _term(best, "variance")) / scale,
-                    "paid": (_term(best, "bias") - _term(off, "bias")) / scale,
-                    "gain": gain.value / scale,
-                    "low": low / scale,
-                    "high": high / scale,
-                    "error_off": scale,
-                    "n": errors.shape[1],
+                    "first": 1 - first[chosen] / first[axis.off],
+                    "saved": (_term(off, "variance") - _term(best, "variance")) / off.error,
+                    "paid": (_term(best, "bias") - _term(off, "bias")) / off.error,
+                    "gain": gain.value,
+                    "low": low,
+                    "high": high,
+                    "n": later.shape[1],
                 }
             )
     return pd.DataFrame(rows)
 
 
+def share_saved(off: np.ndarray, chosen: np.ndarray) -> Estimate:
+    """The share of the mean error `off` that a setting saves, from paired errors (n,) each."""
+    if np.array_equal(off, chosen):
+        return exact(0.0)
+    saved = off - chosen
+    return resampled(lambda i: float(saved[i].mean() / off[i].mean()), len(off))
+
+
 def slopes(results: Results) -> pd.DataFrame:
     """Which way bias and variance move with strength: one row a data set, loss, regularizer and
-    component.
-
-    ``slope`` is that of a line through the component at the strengths 0, 1, 2, ... from weak to
-    strong, as a share of the error without regularization, with its 95 % interval.
-    """
+    component, with the 95 % interval of `relative_slope`."""
     import pandas as pd
 
     rows = []
     for data, loss, sampling in _sets(results):
         for regularizer in REGULARIZERS:
             axis = Axis(results, data, loss, regularizer, sampling)
-            off = axis.estimates("error")["estimate"].iloc[axis.off]
             for component in ("bias", "variance"):
-                value, low, high = _slope_with_interval(axis, loss, component)
+                estimate = relative_slope([axis], **{component: 1})
+                low, high = estimate.at(0.95)
                 row = {"data": data, "loss": loss, "regularizer": regularizer}
-                ends = {"slope": value / off, "low": low / off, "high": high / off}
+                ends = {"slope": estimate.value, "low": low, "high": high}
                 rows.append({**row, "component": component, **ends})
     return pd.DataFrame(rows)
 
 
-def _slope_with_interval(axis: Axis, loss: str, component: str) -> tuple[float, float, float]:
-    if loss != "zero_one":
-        estimate = mean(slope(axis.matrix(component)))
-        return estimate.value, *estimate.at(0.95)
-    name = {"bias": "bias_plus_noise", "variance": "net_variance"}[component]
-    value = slope(axis.estimates(name)["estimate"].to_numpy()[:, np.newaxis])[0]
-    low, high = np.quantile(slope(axis.matrix(component, "replicates")), [0.025, 0.975])
-    return float(value), float(low), float(high)
+def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
+    """How a component moves with strength: a share of the error without regularization per step.
+
+    It is the slope of a line through the component at the strengths 0, 1, 2, ... from weak to
+    strong. Of several axes, and of several components (``bias=1, variance=-1``, the number is a
+    sign to multiply by), it is the least, and the estimate's note says which that is.
+    """
+    named = [(axis, name, sign) for axis in axes for name, sign in signs.items()]
+    sampled = np.array([sign * slope(axis.samples(name)) for axis, name, sign in named])
+    values = [sign * slope(axis.estimates(name)["estimate"]) for axis, name, sign in named]
+    least = int(np.argmin(values))
+    axis, name, _ = named[least]
+    note = "" if len(named) == 1 else name if len(axes) == 1 else word(axis.regularizer)
+    off = axis.samples("error")[axis.off]
+    if axis.loss != "zero_one":
+        estimate = resampled(
+            lambda i: float(sampled[:, i].mean(axis=1).min() / off[i].mean()), len(off)
+        )
+        return replace(estimate, note=note)
+    drawn = sampled.min(axis=0) / off
+
+    def interval(level: float) -> tuple[float, float]:
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    value = values[least] / axis.estimates("error")["estimate"].iloc[axis.off]
+    n = _repetitions(axis.results)
+    return Estimate(float(value), interval, n, "percentile bootstrap", note)
 
 
 def slope(values: np.ndarray) -> np.ndarray:
-    """Least-squares slope (n,) of the columns of `values` (n_settings, n) per step of strength.
+    """Least-squares slope of `values` (n_settings,) or (n_settings, n) per step of strength.
 
     Examples
     --------
@@ -246,7 +273,7 @@ class Axis:
     def __init__(
         self, results: Results, data: str, loss: str, regularizer: str, sampling: str
     ) -> None:
-        self.results = results
+        self.results, self.loss, self.regularizer = results, loss, regularizer
         self.where = {"data": data, "loss": loss, "sampling": sampling}
         table = results.table("components", regularizer=regularizer, **self.where)
         strengths = sorted(table["strength"].unique())
@@ -268,10 +295,20 @@ class Axis:
         wide = frame.pivot(index=["regularizer", "strength"], columns=index, values=component)
         return wide.loc[self.settings].to_numpy(dtype=float)
 
+    def samples(self, component: str) -> np.ndarray:
+        """What a component's interval is made of: pseudo-values, or replicates where it has none,
+        which is under the 0-1 loss."""
+        return self.matrix(component, "replicates" if self.loss == "zero_one" else "pseudo_values")
+
     def estimates(self, component: str) -> pd.DataFrame:
-        """``estimate``, ``low`` and ``high`` of a component, one row a setting."""
-        frame = self.results.table("components", component=component, **self.where)
-        frame = frame.set_index(["regularizer", "strength"])[["estimate", "low", "high"]]
+        """``estimate``, ``low`` and ``high`` of a component, one row a setting.
+
+        Components are called as in the table, or by their common names, bias and variance.
+        """
+        table = self.results.table("components", **self.where)
+        named = table["term"] & (table["component"].replace(COMMON) == component)
+        rows = table[named if named.any() else table["component"] == component]
+        frame = rows.set_index(["regularizer", "strength"])[["estimate", "low", "high"]]
         return frame.reindex(self.settings)
 
 

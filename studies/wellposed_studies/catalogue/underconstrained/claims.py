@@ -37,7 +37,7 @@ CLAIMS = [
     ),
     Claim(
         name="moving-hurts",
-        statement="The same move changes what is predicted, for the worse.",
+        statement="Moving along the null space of X makes predictions worse.",
         measured="test error after a move by the solution's own norm, less that at the solution, "
         "as a share",
         threshold=at_least(0.01),
@@ -69,7 +69,8 @@ CLAIMS = [
     ),
     Claim(
         name="minimum-norm-diabetes",
-        statement="So does gradient descent with momentum on a real table.",
+        statement="On a real table, gradient descent with momentum from zero ends in the solution "
+        "of least norm.",
         measured="largest relative distance",
         threshold=at_most(1e-6),
         oracle="numpy.linalg.pinv",
@@ -107,7 +108,7 @@ CLAIMS = [
     ),
     Claim(
         name="l2-order",
-        statement="It comes nearer in proportion to the strength.",
+        statement="L2 comes nearer to the solution of least norm in proportion to its strength.",
         measured="slope of log distance against log strength",
         threshold=within(0.9, 1.1),
         oracle="eq. 7.13, to first order",
@@ -127,7 +128,8 @@ CLAIMS = [
     ),
     Claim(
         name="l1-support",
-        statement="With the same weights different from zero.",
+        statement="The end of the L1 path and the solution of least 1-norm have the same weights "
+        "different from zero.",
         measured="largest number of weights in one support only",
         threshold=at_most(0),
         oracle="basis pursuit by scipy.optimize.linprog",
@@ -145,7 +147,7 @@ CLAIMS = [
     ),
     Claim(
         name="norm-stops",
-        statement="With L2 it stops.",
+        statement="On separable classes with L2 the norm stops growing.",
         measured="largest relative change over the last decade of steps",
         threshold=at_most(1e-3),
         oracle="the recorded norms",
@@ -154,7 +156,8 @@ CLAIMS = [
     ),
     Claim(
         name="angle-falls",
-        statement="Without penalty the direction turns toward that of maximum margin.",
+        statement="On separable classes without penalty the direction turns toward that of maximum "
+        "margin.",
         measured="least fall of the angle per decade of steps, degrees",
         threshold=at_least(0),
         oracle="scikit-learn's linear SVC with C = 1e6",
@@ -163,7 +166,7 @@ CLAIMS = [
     ),
     Claim(
         name="margin-rises",
-        statement="And the normalised margin rises.",
+        statement="On separable classes without penalty the normalised margin rises.",
         measured="least rise per decade of steps, a share of the maximum margin",
         threshold=at_least(0),
         oracle="scikit-learn's linear SVC with C = 1e6",
@@ -182,7 +185,7 @@ CLAIMS = [
     ),
     Claim(
         name="l2-no-zeros",
-        statement="It sets no weight to zero.",
+        statement="L2 sets no weight to zero.",
         measured="largest number of exact zeros over five strengths",
         threshold=at_most(0),
         oracle="counting",
@@ -201,7 +204,7 @@ CLAIMS = [
     ),
     Claim(
         name="l1-zeros",
-        statement="With exactly the zeros of the formula.",
+        statement="On principal axes L1 gives exactly the zeros of soft thresholding.",
         measured="largest number of weights that are zero in one of the two only",
         threshold=at_most(0),
         oracle="eq. 7.23 by numpy",

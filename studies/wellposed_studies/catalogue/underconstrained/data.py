@@ -61,7 +61,10 @@ class _ThreesAndEights:
 
 DATA = {
     "two-weights": Data(
-        _two_weights, task="regression", synthetic=True, source="one equation in two unknowns"
+        _two_weights,
+        task="regression",
+        synthetic=True,
+        source="one equation in two unknowns, given twice: an estimator wants two rows",
     ),
     "gaussian": Data(
         _gaussian,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,15 +131,18 @@ def spread_ratio(results: Results, treatment: str) -> Estimate:
     """Spread between seeds with a treatment over that without, root mean square over the test
     points; the larger of the data sets'."""
     table = results.stacked("prediction", question="seeds")
-    pairs = []
-    for _, part in table.groupby("data"):
+    pairs = {}
+    for name, part in table.groupby("data"):
         by = part.set_index("treatment")["prediction"]
-        pairs.append((by[treatment], by["none"]))
+        pairs[name] = (by[treatment], by["none"])
 
-    def statistic(i: np.ndarray) -> float:
-        return max(spread(P[i]) / max(spread(Q[i]), 1e-12) for P, Q in pairs)
+    def ratio(name: Any, i: np.ndarray | slice) -> float:
+        P, Q = pairs[name]
+        return spread(P[i]) / max(spread(Q[i]), 1e-12)
 
-    return resampled(statistic, min(len(P) for P, _ in pairs), n_resamples=1999)
+    n = min(len(P) for P, _ in pairs.values())
+    estimate = resampled(lambda i: max(ratio(name, i) for name in pairs), n, n_resamples=1999)
+    return replace(estimate, note=str(max(pairs, key=lambda name: ratio(name, slice(None)))))
 
 
 def spread(P: np.ndarray) -> float:

@@ -8,7 +8,6 @@ import numpy as np
 
 from ...plotting import PALETTE
 from .._drawing import new
-from .linear import L1_STEPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,7 +158,6 @@ def minimum_l1(results: Results) -> Figure:
     axes[1].set_ylim(bottom=0)
     for ax in axes:
         ax.set(xscale="log", xlabel="L1 strength, share of the all-zero one")
-        ax.set_xticks(L1_STEPS[::2])
         ax.invert_xaxis()
     axes[0].legend(loc="lower left")
     return figure

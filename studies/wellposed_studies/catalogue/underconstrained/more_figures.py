@@ -13,6 +13,7 @@ from . import figures
 from .data import wave
 from .evidence import spread
 from .figures import GREY, sets_of
+from .penalties import N_COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def sparsity(results: Results) -> Figure:
     axes[1].set_ylabel("share, with L1")
     axes[1].set_ylim(0, 1.05)
     for ax in axes:
-        ax.set(xscale="log", xlabel="true weights that are not zero, of 100")
+        ax.set(xscale="log", xlabel=f"true weights that are not zero, of {N_COLUMNS}")
         ax.legend()
     return figure
 
