@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -78,25 +79,29 @@ def main(verbose: bool) -> None:
 
 
 @main.command("list")
-def list_studies() -> None:
+@click.argument("names", nargs=-1, metavar="[NAME|FILE.py]...")
+def list_studies(names: tuple[str, ...]) -> None:
     """List the studies, their claims and how long they take.
 
     \b
     Example:
       wellposed list
+      wellposed list ./my_study.py
     """
-    from .discovery import find, names
+    from .discovery import find
 
-    for name in names():
-        study = find(name).study
-        click.secho(name, bold=True, nl=False)
+    for name in names or _built_in():
+        source = find(name)
+        study = source.study
+        click.secho(source.name, bold=True, nl=False)
         click.echo(f"  {study.title}")
         minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
         data = ", ".join(study.data)
-        click.echo(f"  {len(study.claims)} claims; on {data}; {', '.join(minutes)} on two cores")
+        about = f"; {', '.join(minutes)} on two cores" if minutes else ""
+        click.echo(f"  {len(study.claims)} claims; on {data}{about}")
         for claim in study.claims:
             click.echo(f"    - {claim.statement}")
-    if not names():
+    if not names and not _built_in():
         click.echo("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
 
 
@@ -143,9 +148,9 @@ def run(
     where it was when the same command is given again. A study of your own is given by its file.
     With --data your table stands in for the study's real data sets.
 
-    A study whose cells fail does not keep the others from running. Exits with 0 if all cells
-    were computed, whatever the claims say; with 1 if something failed; with 2 on wrong usage; with
-    130 after Ctrl-C.
+    What is wrong with one study does not keep the others from running. Exits with 0 if all cells
+    were computed, whatever the claims say; with 1 if something failed; with 2 on wrong usage, also
+    of data; with 130 after Ctrl-C.
 
     \b
     Example:
@@ -155,7 +160,8 @@ def run(
     """
     from .data import Selection
     from .discovery import find
-    from .runner import CellsFailed
+    from .layout import latest_run
+    from .runner import Interrupted
     from .runner import run as run_study
     from .verdicts import broken, counts
     from .watching import watched
@@ -164,16 +170,20 @@ def run(
         raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
     sources = [find(name) for name in names or _built_in()]
     own = _own_table(data, target, task)
-    failed = False
+    codes = []
     finished_names = []
     for given, source in zip(names or _built_in(), sources):
         selection = Selection(source.spec, profile, seed, own)
+        before = latest_run(results, source.name)
+        command = _command_of(before)
         try:
             with watched(source.name, quiet=quiet) as progress:
                 finished = run_study(selection, results, n_jobs=n_jobs, progress=progress)
-        except CellsFailed as error:
+        except Interrupted:
+            raise
+        except StudyError as error:
             _tell(error)
-            failed = True
+            codes.append(error.exit_code)
             continue
         manifest = finished.manifest
         finished_names.append(given)
@@ -181,14 +191,27 @@ def run(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
             f"{profile}; claims: {counts(finished.verdicts)}"
         )
+        if before is not None and before.exists() and before != finished.folder:
+            click.echo(
+                "It is now the run that verify and report read. The one before comes back, without "
+                f"computing anything again, with: {command}"
+            )
         if raised := broken(finished.verdicts):
             click.echo(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
     place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
     if finished_names:
         shown = "".join(f" {shlex.quote(name)}" for name in finished_names if names)
         click.echo(f"Claims in full: wellposed verify{shown}{place}")
-    if failed:
-        sys.exit(FAILED)
+    if codes:
+        sys.exit(max(codes))
+
+
+def _command_of(run: Path | None) -> str:
+    """The command that made a finished run."""
+    if run is None:
+        return ""
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    return shlex.join(manifest["command"])
 
 
 @main.command()
@@ -214,7 +237,9 @@ def verify(names: tuple[str, ...], results: Path) -> None:
         verdicts, about = current_verdicts(results, source)
         click.secho(f"{source.name}", bold=True, nl=False)
         click.echo(f"  {about}")
-        click.echo(as_text(verdicts))
+        reasons = set(verdicts["reason"])
+        nothing = set(verdicts["verdict"]) == {"not run"} and len(reasons) == 1
+        click.echo(f"  {reasons.pop()}" if nothing else as_text(verdicts))
         click.echo(f"  {counts(verdicts)}\n")
         found |= set(verdicts["verdict"])
         raised = raised or bool(broken(verdicts))

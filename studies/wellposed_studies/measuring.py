@@ -15,6 +15,7 @@ import pandas as pd
 
 from .data import Selection, load_data
 from .discovery import find
+from .errors import StudyError
 from .plan import PlannedCell
 from .study import RESERVED, Cell
 
@@ -44,9 +45,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Measure:
-    """Computes planned cells of a selection, in any process."""
+    """Computes planned cells of a selection, in any process, by the code that they were planned
+    with (a `Source.code`; None for whatever there is)."""
 
     selection: Selection
+    code: str | None = None
 
     def __call__(self, planned: PlannedCell, alone: bool = True) -> Outcome:
         """The outcome of one cell; an error of the study's code is an outcome, an interrupt not.
@@ -55,7 +58,12 @@ class Measure:
         """
         started = time.perf_counter()
         try:
-            study = find(self.selection.spec).study
+            source = find(self.selection.spec)
+            if self.code not in (None, source.code):
+                raise StudyError(
+                    f"{source.path} was changed while its cells were being computed. Run it again"
+                )
+            study = source.study
             data = load_data(self.selection, planned.data_name, planned.data_digest)
             cell = Cell(
                 data,

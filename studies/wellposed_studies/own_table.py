@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 20
 MIN_ROWS_A_CLASS = 5
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".npz")
 #: A target of whole numbers with at most this many different ones is taken for classes.
 MAX_CLASSES = 20
 
@@ -83,12 +84,13 @@ def load_table(table: OwnTable) -> dict[str, Any]:
 def _read(path: Path, target: str | None) -> tuple[pd.DataFrame, np.ndarray, str]:
     """Features, target and the target's name."""
     if not path.is_file():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"there is no file {path}. {suggest(path.name, beside)}")
+        beside = path.parent.iterdir() if path.parent.is_dir() else []
+        tables = sorted(p.name for p in beside if p.suffix.lower() in ENDINGS)
+        raise DataError(f"there is no file {path}. {suggest(path.name, tables)}")
     ending = path.suffix.lower()
     if ending == ".npz":
         return _read_npz(path, "y" if target is None else target)
-    if ending not in {".csv", ".tsv", ".txt", ".parquet"}:
+    if ending not in ENDINGS:
         raise DataError(f"{path} ends in {ending!r}; expected .csv, .parquet or .npz.")
     frame = _read_frame(path, ending)
     columns = [str(c) for c in frame.columns]
@@ -115,11 +117,22 @@ def _read_frame(path: Path, ending: str) -> pd.DataFrame:
             separator = csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
         except csv.Error:
             separator = ","
+        _refuse_twins(path, next(csv.reader([head], delimiter=separator), []))
         return pd.read_csv(path, sep=separator, encoding="utf-8-sig")
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(
             f"{path} cannot be read as {ending[1:]}: {type(error).__name__}: {error}"
         ) from error
+
+
+def _refuse_twins(path: Path, header: list[str]) -> None:
+    twins = sorted({name for name in header if header.count(name) > 1})
+    if twins:
+        raise DataError(
+            f"{path.name} has several columns of one name: {_some(twins)}. Name each column once."
+        )
 
 
 def _read_npz(path: Path, target: str) -> tuple[pd.DataFrame, np.ndarray, str]:
@@ -158,6 +171,12 @@ def _check_features(path: str, features: pd.DataFrame) -> None:
             "intervals from some hundreds on."
         )
     text = [c for c in features if features[c].dtype.kind not in "biuf"]
+    commas = [c for c in text if features[c].astype(str).str.fullmatch(r"-?\d+,\d+").all()]
+    if commas:
+        raise DataError(
+            f"{name} writes numbers with a decimal comma in: {_some(commas)}. Write points instead "
+            "(for instance with pandas.read_csv(..., decimal=',') and to_csv)."
+        )
     if text:
         raise DataError(
             f"{name} has columns that are not numbers: {_some(text)}. Encode them as numbers (for "

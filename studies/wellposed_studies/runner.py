@@ -159,10 +159,11 @@ def _compute_missing(
         "code": plan.source.code,
         "run": run_id,
     }
+    measure = Measure(plan.selection, plan.source.code)
     failed: list[Outcome] = []
     done = 0
     try:
-        with contextlib.closing(executor.run(Measure(plan.selection), missing)) as stream:
+        with contextlib.closing(executor.run(measure, missing)) as stream:
             for outcomes in stream:
                 good = [outcome for outcome in outcomes if outcome.measured is not None]
                 failed += [outcome for outcome in outcomes if outcome.measured is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -17,10 +18,13 @@ from rich.progress import Progress as Bar
 
 from .runner import Progress
 
+#: Seconds between the lines that stand in for the bar where there is no terminal.
+SECONDS_A_LINE = 30.0
+
 
 @contextlib.contextmanager
 def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """A `Progress` that draws on the terminal, and draws nothing where there is none.
+    """A `Progress` that draws on the terminal, and writes a line now and then where there is none.
 
     Parameters
     ----------
@@ -43,6 +47,7 @@ def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
         disable=quiet or not console.is_terminal,
         speed_estimate_period=120.0,
     )
+    counted, total, told = 0, 0, time.monotonic()
     with bar:
         task = bar.add_task(name, total=None)
 
@@ -50,11 +55,18 @@ def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
             console.print(f"{name}: another run is writing to this results folder; waiting for it.")
 
         def started(n_cells: int, n_stored: int) -> None:
+            nonlocal counted, total
+            counted, total = n_stored, n_cells
             bar.reset(task, total=n_cells, completed=n_stored)
             if n_stored:
                 console.print(f"{name}: {n_stored} of {n_cells} cells are stored already.")
 
         def advanced(n_new: int) -> None:
+            nonlocal counted, told
+            counted += n_new
             bar.advance(task, n_new)
+            if not console.is_terminal and time.monotonic() > told + SECONDS_A_LINE:
+                console.print(f"{name}: {counted} of {total} cells")
+                told = time.monotonic()
 
         yield Progress(waiting, started, advanced)

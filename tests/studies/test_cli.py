@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from wellposed_studies import catalogue, cli
+from wellposed_studies import catalogue, cli, watching
 from wellposed_studies.layout import cells_folder
 
 COMMANDS = ["list", "run", "verify", "report", "clean"]
@@ -90,6 +90,7 @@ def test_run_verify_clean(wellposed, toy, tmp_path):
 def test_verify_exits_with_2_where_nothing_was_run(wellposed, toy):
     output = wellposed("verify", toy, code=2)
     assert "0 held, 0 failed, 4 not run" in output
+    assert output.count("no finished run") == 1
     assert "wellposed run" in output
 
 
@@ -132,7 +133,11 @@ def test_a_users_own_table(wellposed, toy, tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=50), "price": rng.normal(size=50)})
     frame.to_csv(tmp_path / "my.csv", index=False)
-    assert "on my, line" in wellposed("run", toy, "--data", "my.csv", "--target", "price")
+    assert "comes back" not in wellposed("run", toy)
+    output = wellposed("run", toy, "--data", "my.csv", "--target", "price")
+    assert "on my, line" in output
+    assert "The one before comes back" in output
+    assert "comes back" not in wellposed("run", toy, "--data", "my.csv", "--target", "price")
     output = wellposed("run", toy, "--data", "my.csv", "--target", "prize", code=2)
     assert "Did you mean 'price'?" in output
     output = wellposed("run", toy, "--target", "price", code=2)
@@ -175,10 +180,36 @@ def test_a_study_that_fails_does_not_keep_the_next_from_running(wellposed, toy):
     output = wellposed("run", "./broken.py", toy, code=1)
     assert "1 of 1 cells failed" in output
     assert "toy-study: 200 cells" in output
+    pd.DataFrame({"a": range(50), "y": ["no", "yes"] * 25}).to_csv("my.csv")
+    output = wellposed("run", "./broken.py", toy, "--data", "my.csv", "--target", "y", code=2)
+    assert output.count("Error: my is a classification table") == 2, "each is told"
 
 
-def test_there_is_no_bar_without_a_terminal(wellposed, toy):
-    assert "elapsed" not in wellposed("run", toy)
+def test_a_study_edited_while_it_runs_does_not_mix_its_versions(wellposed, tmp_path):
+    path = tmp_path / "edited.py"
+    path.write_text(
+        "from pathlib import Path\n"
+        "from wellposed_studies.study import *\n"
+        "class E(Study):\n    title = 'E'\n    factors = [Grid({})]\n    repetitions = 100\n"
+        "    data = {'d': Data(lambda rng, profile: {'n': 1}, task='regression')}\n"
+        "    def measure(self, cell):\n"
+        "        if cell.repetition == 3:\n"
+        f"            file = Path({str(path)!r})\n"
+        "            file.write_text(file.read_text().replace('value = 1', 'value = 2'))\n"
+        "        value = 1\n"
+        "        return {'v': value}\n"
+    )
+    output = wellposed("run", "./edited.py", code=1)
+    assert re.search(r"StudyError: \S+edited.py was changed while its cells", output)
+    parts = cells_folder(tmp_path / "results", "edited").iterdir()
+    assert sum(len(pd.read_parquet(part)) for part in parts) == 4, "those of the old text"
+
+
+def test_without_a_terminal_there_are_lines_for_a_bar(wellposed, toy, monkeypatch):
+    assert not re.search("elapsed|of 200 cells", wellposed("run", toy))
+    monkeypatch.setattr(watching, "SECONDS_A_LINE", 0.0)
+    assert re.search(r"toy-study: \d+ of 200 cells\n", wellposed("run", toy, "--seed", "1"))
+    assert " of 200 cells" not in wellposed("run", toy, "--seed", "2", "--quiet")
 
 
 def test_there_is_a_bar_with_the_time_left_on_a_terminal(toy, tmp_path):

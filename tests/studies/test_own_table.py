@@ -98,6 +98,19 @@ def test_what_is_wrong_with_a_table_is_said(frame, tmp_path, change, target, sen
         open_table(path, target)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,a,y\n1,2,3\n", "several columns of one name: a"),
+        ("a;y\n" + "1,5;2\n" * 30, "decimal comma in: a"),
+    ],
+)
+def test_what_is_wrong_with_a_csv_is_said(tmp_path, text, sentence):
+    (tmp_path / "my.csv").write_text(text)
+    with pytest.raises(DataError, match=sentence):
+        open_table(str(tmp_path / "my.csv"), "y")
+
+
 def test_text_is_no_regression_target(frame, tmp_path):
     path = write(frame.assign(y=["no", "yes"] * 30), tmp_path / "my.csv")
     with pytest.raises(DataError, match="not made of numbers"):
