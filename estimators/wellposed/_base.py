@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _parameters
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from .networks import MLP
-from .training.evaluation import evaluate, outputs
+from .training.evaluation import constant_losses, evaluate, outputs
 from .training.meeting import run
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
@@ -117,6 +117,7 @@ class BaseNet(BaseEstimator):
         if self.retrain is not None:
             assert held_out is not None
             final = self._retrain(outcome, request, arrays, held_out)
+        self._warn_of_failure(request, outcome)
         self._set_fitted(request, outcome, final)
         return self
 
@@ -235,6 +236,39 @@ class BaseNet(BaseEstimator):
                 stacklevel=5,
             )
         return outcome
+
+    def _warn_of_failure(self, request: Request, outcome: Outcome) -> None:
+        """Warn where training has ended at more than a constant prediction costs."""
+        if request.solver == "lbfgs":
+            return
+        best = outcome.best_epoch if request.patience is not None else None
+        final = outcome.loss_curve[-1 if best is None else best - 1]
+        zero, constant = constant_losses(request.loss, request.rows)
+        if not self.fit_intercept and not callable(self.network):
+            constant = zero
+        if not final > 1.1 * constant:
+            return
+        if final > outcome.loss_curve[0]:
+            advice = f"It has risen: lower learning_rate={self.learning_rate:g}"
+        elif final > zero:
+            advice = f"Lower learning_rate={self.learning_rate:g}, or raise max_epochs"
+        else:
+            advice = "Raise max_epochs or learning_rate"
+        advice += ", and scale X (StandardScaler)"
+        if request.loss == "squared_error":
+            y = request.rows.table[:-1, request.rows.targets]
+            mean, deviation = float(y.mean()), float(y.std(unbiased=False))
+            advice += (
+                f" and y, which has mean {mean:.3g} and standard deviation {deviation:.3g} "
+                "(TransformedTargetRegressor)"
+            )
+        warnings.warn(
+            f"The training loss is {final:.3g} at the end, more than the {constant:.3g} of a "
+            f"prediction that is the same for all rows: the network has learned nothing from X. "
+            f"{advice}.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
 
     def _run_with_callbacks(self, request: Request) -> Outcome:
         from .training.skorch_net import make_net

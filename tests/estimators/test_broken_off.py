@@ -6,14 +6,20 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
-from sklearn.exceptions import NotFittedError
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import log_loss, mean_squared_error
 
 from wellposed import DivergenceError, NetRegressor
+from wellposed.training.evaluation import constant_losses
+from wellposed.training.request import Rows
 
 X, y = load_diabetes(return_X_y=True)
 
@@ -40,6 +46,51 @@ def test_a_diverging_fit_says_where_and_why(settings, sentence, sizes):
     assert vars(net) == vars(NetRegressor(sizes, max_epochs=2000, **settings))
     with pytest.raises(NotFittedError):
         net.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, r"Raise max_epochs.*y, which has mean 152 and standard deviation 77 \(Transformed"),
+        ({"learning_rate": 1e6}, r"[Ll]ower learning_rate=1e\+06"),
+    ],
+)
+def test_a_fit_that_has_learned_nothing_says_so(settings, sentence):
+    net = NetRegressor(random_state=0, **{"max_epochs": 20, **settings})
+    with pytest.warns(ConvergenceWarning, match=sentence) as caught:
+        net.fit(X, y)
+    assert caught[0].filename == __file__
+    assert net.score(X, y) < 0
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, len(y))])
+def test_the_constant_predictions_it_is_compared_with(weight):
+    """Against scikit-learn's dummies."""
+    labels = np.digitize(y, [80, 200])
+    for target, loss, measure in [
+        (y, "squared_error", lambda p: mean_squared_error(y, p, sample_weight=weight) / 2),
+        (labels > 0, "logistic", lambda p: log_loss(labels > 0, p, sample_weight=weight)),
+        (labels, "cross_entropy", lambda p: log_loss(labels, p, sample_weight=weight)),
+    ]:
+        dummy = DummyRegressor() if target is y else DummyClassifier(strategy="prior")
+        dummy.fit(X, target, weight)
+        best = measure(dummy.predict(X) if target is y else dummy.predict_proba(X))
+        K = len(np.unique(target))
+        zero = measure(np.zeros(len(y)) if target is y else np.full((len(y), K), 1 / K))
+        columns = np.eye(3)[labels] if loss == "cross_entropy" else target[:, None].astype(float)
+        rows = Rows.from_arrays(X, columns, weight, torch.float64, torch.device("cpu"))
+        np.testing.assert_allclose(constant_losses(loss, rows), (zero, best), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"l2": 100.0}, {"l1": 100.0}, {"dropout": 0.9}, {"fit_intercept": False}]
+)
+def test_nothing_is_said_where_the_settings_allow_no_more_than_a_constant(settings):
+    shift = 0 if "fit_intercept" in settings else 152
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        net = NetRegressor(learning_rate=0.01, max_epochs=300, random_state=0, **settings)
+        net.fit(X, (y - shift) / 77)
 
 
 def test_two_is_the_border_of_stable_decay():

@@ -48,6 +48,19 @@ def evaluate(network: Any, loss: str, theta: Tensor, rows: Rows) -> tuple[float,
     return J, float((hit * weight).mean())
 
 
+def constant_losses(loss: str, rows: Rows) -> tuple[float, float]:
+    """J of two predictions that do not look at the inputs: outputs of zero, and the best ones."""
+    table = rows.table[:-1].T
+    target, weight = table[rows.targets], table[rows.weight] / rows.n
+    mean = (target * weight).sum(1, keepdim=True)
+    best = {"squared_error": mean, "logistic": torch.logit(mean)}.get(loss, mean.log())
+    zero, constant = (
+        LOSSES[loss](z.expand_as(target)[None].clone(), target[None], weight[None, None])[0]
+        for z in (torch.zeros_like(mean), best)
+    )
+    return float(zero), float(constant)
+
+
 def check_finite(
     loss: float, theta: Tensor, epoch: int, request: Request
 ) -> DivergenceError | None:

@@ -25,9 +25,9 @@ def new(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) ->
         Passed to ``Figure.subplots``.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.06)
+    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(wspace=0.06))
     return figure, figure.subplots(rows, columns, **options)
 
 

@@ -208,7 +208,9 @@ def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
     """
     named = [(axis, name, sign) for axis in axes for name, sign in signs.items()]
     sampled = np.array([sign * slope(axis.samples(name)) for axis, name, sign in named])
-    values = [sign * slope(axis.estimates(name)["estimate"]) for axis, name, sign in named]
+    values = [
+        sign * slope(axis.estimates(name)["estimate"].to_numpy()) for axis, name, sign in named
+    ]
     least = int(np.argmin(values))
     axis, name, _ = named[least]
     note = "" if len(named) == 1 else name if len(axes) == 1 else word(axis.regularizer)
