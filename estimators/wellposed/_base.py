@@ -202,7 +202,14 @@ class BaseNet(BaseEstimator):
         if callable(self.network):
             from .module_network import ModuleNetwork
 
-            return ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
+            network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
+            if self.dropout and not network.hidden_units:
+                raise ValueError(
+                    f"dropout={self.dropout:g} acts on what each nn.Linear but the first is fed, "
+                    "and the module that network=callable built has no such layer. Set dropout=0 "
+                    "and put nn.Dropout into the module."
+                )
+            return network
         hidden = _parameters.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
         if self.network == "cnn":
@@ -213,6 +220,7 @@ class BaseNet(BaseEstimator):
 
     def _run(self, request: Request) -> Outcome:
         self.__dict__.pop("_net", None)
+        self.__dict__.pop("_history", None)
         before = request.network.buffers()
         try:
             if self.callbacks or (self.verbose and request.solver != "lbfgs"):
@@ -224,6 +232,8 @@ class BaseNet(BaseEstimator):
         except BaseException:
             request.network.restore(before)  # the fitted model may be of the same module
             raise
+        if not outcome.loss_curve:
+            raise KeyboardInterrupt("training was stopped before its first epoch had ended")
         if request.solver == "lbfgs" and not outcome.reached:
             spent = outcome.n_epochs >= request.max_epochs
             advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"
@@ -343,7 +353,8 @@ class BaseNet(BaseEstimator):
         if "_net" not in vars(self):
             from .training.skorch_net import history_of, make_net
 
-            history = history_of(self.loss_curve_, getattr(self, "validation_loss_curve_", []))
+            validation = getattr(self, "validation_loss_curve_", [])
+            history = history_of(self.loss_curve_, validation, getattr(self, "_history", None))
             self._net = make_net(self._made_by, self._state, self.callbacks, self.verbose, history)
         return self._net
 
@@ -365,9 +376,10 @@ class BaseNet(BaseEstimator):
         return self._network.coefs(self._state.theta)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the skorch net out: it is made again when it is asked for."""
-        state = super().__getstate__()
-        return {key: value for key, value in state.items() if key != "_net"}
+        """Leave the skorch net out but for its history: it is made again when it is asked for."""
+        state = dict(super().__getstate__())
+        net = state.pop("_net", None)
+        return state if net is None else {**state, "_history": list(net.history)}
 
     # ------------------------------------------------------------------ outputs
 

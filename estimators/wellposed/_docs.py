@@ -11,8 +11,9 @@ PARAMETERS = """\
         each convolution.
     network : {"mlp", "cnn"} or callable, default="mlp"
         The kind of network, or a function ``f(n_inputs, n_outputs) -> torch.nn.Module`` that maps
-        (batch, n_inputs) to (batch, n_outputs). ``"cnn"`` takes each row of X for a flattened
-        square image of one channel, or of three, channel after channel.
+        (batch, n_inputs) to (batch, n_outputs); `hidden_layer_sizes`, `activation` and
+        `fit_intercept` are then the function's own business. ``"cnn"`` takes each row of X for a
+        flattened square image of one channel, or of three, channel after channel.
     activation : {"identity", "logistic", "tanh", "relu", "softplus", "gelu", "silu"}, \
 default="relu"
         Activation of the hidden layers.
@@ -100,7 +101,8 @@ ATTRIBUTES = """\
     t_ : int
         Updates made.
     loss_curve_ : list of float
-        Objective after each epoch: mean loss of its steps plus the penalties.
+        Objective after each epoch: mean loss of its steps plus the penalties. With `retrain` those
+        of the second training, on all rows.
     loss_ : float
         The last of them.
     validation_loss_curve_, validation_scores_ : list of float

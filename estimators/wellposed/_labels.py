@@ -12,6 +12,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 
+def _refuse_mixture(y: Any) -> None:
+    if getattr(getattr(y, "dtype", None), "kind", None) != "O":
+        return
+    kinds = {type(label).__name__ for label in np.ravel(y)}
+    if "str" in kinds and len(kinds) > 1:
+        raise ValueError(
+            f"y holds labels of types that cannot be sorted together: {', '.join(sorted(kinds))}. "
+            "Make them all one type, for instance y.astype(str)."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Labels:
     """What a classifier learned about y.
@@ -30,6 +41,7 @@ class Labels:
     @classmethod
     def learn(cls, y: Any, named: np.ndarray | None = None) -> Labels:
         """Read the labels in y, or those named beforehand."""
+        _refuse_mixture(y)
         check_classification_targets(y)
         if y.ndim == 2 and y.shape[1] > 1:
             return cls(np.arange(y.shape[1]), True)

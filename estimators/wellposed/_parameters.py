@@ -94,7 +94,22 @@ def check_combination(estimator: Any) -> None:
             f"retrain={estimator.retrain!r} trains twice, and callbacks follow one training. "
             "Set retrain=None or callbacks=None."
         )
+    if estimator.callbacks:
+        _check_callbacks(estimator.callbacks)
     _check_device(estimator.device)
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    from skorch.callbacks import Callback
+
+    for given in callbacks:
+        callback = given[1] if isinstance(given, tuple) and len(given) == 2 else given
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, Callback):
+            raise ValueError(
+                f"callbacks holds {given!r}; expected skorch callbacks such as "
+                "skorch.callbacks.EpochScoring('accuracy'), or pairs of a name and one."
+            )
 
 
 def _check_device(name: str) -> None:
@@ -109,6 +124,15 @@ def _check_device(name: str) -> None:
             f"device={name!r} was asked for and torch finds no CUDA device. Set device='cpu', or "
             "install a CUDA build of torch."
         )
+    try:
+        if device.type == "meta":
+            raise RuntimeError("its tensors hold no numbers")
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(
+            f"device={name!r} cannot be computed on: {reason}. Set device='cpu'."
+        ) from error
 
 
 def _check_lbfgs(estimator: Any, on: dict[str, float]) -> None:

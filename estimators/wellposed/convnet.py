@@ -41,7 +41,7 @@ def image_shape(n_inputs: int) -> tuple[int, int, int]:
     """
     for channels in (1, 3):
         side = math.isqrt(n_inputs // channels)
-        if side > 0 and channels * side * side == n_inputs:
+        if side > 1 and channels * side * side == n_inputs:
             return channels, side, side
     raise ValueError(
         f"X has {n_inputs} features, which are not the pixels of a square image of one or three "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,12 +32,25 @@ def _seeded(rng: torch.Generator) -> Iterator[None]:
         yield
 
 
+def _check_call(factory: Factory) -> None:
+    try:
+        inspect.signature(factory).bind(1, 1)
+    except TypeError as error:
+        raise TypeError(
+            f"network={factory!r} is called with two arguments, the numbers of inputs and of "
+            f"outputs, and does not take them: {error}. Write `def network(n_inputs, n_outputs)`."
+        ) from error
+    except ValueError:  # a builtin without a signature
+        pass
+
+
 class ModuleNetwork:
     """One network made by ``factory(n_inputs, n_outputs)``, flat parameters ``theta`` [1, P].
 
     Weights, which are penalised, are the parameters of two and more dimensions outside of
     normalisation layers; each is a matrix with a row an output unit or channel. Hidden activations,
-    which dropout acts on, are what is fed to each ``nn.Linear`` but the first weight layer.
+    which dropout acts on, are what is fed to each ``nn.Linear`` but the first weight layer. Frozen
+    parameters stay as they are; tied ones are one.
 
     Parameters
     ----------
@@ -54,6 +68,7 @@ class ModuleNetwork:
     ) -> None:
         self.factory, self.n_inputs, self.n_outputs = factory, n_inputs, n_outputs
         self.n_inputs_padded = pad16(n_inputs)
+        _check_call(factory)
         with _seeded(generator(seed, "init")):
             module = factory(n_inputs, n_outputs)
         if not isinstance(module, nn.Module):
@@ -63,13 +78,13 @@ class ModuleNetwork:
             )
         self._module = module.to(dtype)
         self._rng = generator(seed, "module")
-        names = self._penalised()
-        parameters = dict(module.named_parameters())
+        parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
-            raise ValueError(f"network={factory!r} returned a module without parameters.")
+            raise ValueError(f"network={factory!r} returned a module without parameters to train.")
+        names = [name for name in self._penalised() if name in parameters]
         others = [name for name in parameters if name not in names]
         self._slots: dict[str, tuple[slice, torch.Size]] = {}
-        at = 0
+        at = self.n_weights = 0
         for name in (*names, *others):
             size = parameters[name].numel()
             self._slots[name] = slice(at, at + size), parameters[name].shape
@@ -77,10 +92,11 @@ class ModuleNetwork:
             if name in names:
                 self.n_weights = at
         self.size, self._names, self._others = at, names, others
+        first = next((p for p in module.parameters() if p.ndim >= 2), None)
         self._linears = [
             layer
             for layer in module.modules()
-            if isinstance(layer, nn.Linear) and layer.weight is not parameters[names[0]]
+            if isinstance(layer, nn.Linear) and layer.weight is not first
         ]
         self.layers = tuple(names)
         self._check_outputs()
@@ -153,7 +169,7 @@ class ModuleNetwork:
             return self._call([*weights, *biases], rows).T[None]
         self._module.train()
         leaves = [view.detach().requires_grad_() for view in (*weights, *biases)]
-        with torch.enable_grad(), self._dropping(masks), _seeded(self._rng):
+        with torch.enable_grad(), self._dropping(masks, len(rows)), _seeded(self._rng):
             z = self._call(leaves, rows).T[None]
         tape += [z, *leaves]
         return z.detach()
@@ -167,11 +183,20 @@ class ModuleNetwork:
         return functional_call(self._module, tensors, (rows,))
 
     @contextmanager
-    def _dropping(self, masks: Sequence[Tensor] | None) -> Iterator[None]:
+    def _dropping(self, masks: Sequence[Tensor] | None, n: int) -> Iterator[None]:
+        """Multiply what the linear layers are fed by masks, the same ones at all positions."""
+
         def drop(mask: Tensor) -> Callable[..., tuple[Tensor]]:
             def hook(layer: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor]:
                 (h,) = args
-                return (h * mask[0, : h.shape[-1], : len(h)].T,)
+                if len(h) != n:
+                    raise ValueError(
+                        f"dropout acts on what each nn.Linear is fed, one sample a row, and "
+                        f"{layer} is fed {len(h)} rows for {n} samples. Set dropout=0 and put "
+                        "nn.Dropout into the module."
+                    )
+                kept = mask[0, : h.shape[-1], :n].T
+                return (h * kept.reshape(n, *[1] * (h.ndim - 2), -1),)
 
             return hook
 
@@ -200,14 +225,14 @@ class ModuleNetwork:
     def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Return the parameters that the module drew itself, [P]."""
         theta = torch.zeros(self.size, dtype=dtype)
-        for name, parameter in self._module.named_parameters():
-            place, shape = self._slots[name]
-            theta[place] = parameter.detach().reshape(prod(shape))
+        parameters = dict(self._module.named_parameters())
+        for name, (place, shape) in self._slots.items():
+            theta[place] = parameters[name].detach().reshape(prod(shape))
         return theta
 
     def module(self, theta: Tensor) -> nn.Module:
         """The module itself, its parameters being views of ``theta`` [P]."""
-        for name, parameter in self._module.named_parameters():
-            place, shape = self._slots[name]
-            parameter.data = theta[place].view(shape)
+        parameters = dict(self._module.named_parameters())
+        for name, (place, shape) in self._slots.items():
+            parameters[name].data = theta[place].view(shape)
         return self._module

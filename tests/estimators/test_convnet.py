@@ -242,13 +242,13 @@ def test_init_draws_within_the_fans():
     assert torch.equal(*again)
 
 
-@pytest.mark.parametrize("n_inputs", [1, 9, 64, 784])
+@pytest.mark.parametrize("n_inputs", [4, 9, 64, 784])
 def test_image_shape_of_gray_squares(n_inputs):
     side = math.isqrt(n_inputs)
     assert image_shape(n_inputs) == (1, side, side)
 
 
-@pytest.mark.parametrize("n_inputs", [2, 30, 65])
+@pytest.mark.parametrize("n_inputs", [1, 2, 3, 30, 65])
 def test_image_shape_of_no_image(n_inputs):
     with pytest.raises(ValueError, match=f"X has {n_inputs} features, which are not the pixels"):
         image_shape(n_inputs)

@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import _NotAnArray
 
 from wellposed import NetClassifier, NetRegressor
@@ -23,6 +24,7 @@ NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
 def no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "The training loss is", ConvergenceWarning)  # 5 epochs
         yield
 
 

@@ -101,3 +101,13 @@ def test_an_empty_feature_has_weight_zero_under_l1():
     net = NetRegressor((5,), solver="sgd", learning_rate=0.01, l1=0.05, random_state=0)
     net.fit(np.c_[X, np.zeros(len(X))], y / 100)
     assert (net.coefs_[0][-1] == 0).all()
+
+
+def test_enormous_weights_count_by_their_ratios():
+    """Their sum overflows."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 4)), rng.normal(size=30)
+    weight = np.linspace(0.5, 1.0, 30)
+    net = NetRegressor((), solver="lbfgs", l2=0.1, tol=1e-10)
+    w = net.fit(X, y, sample_weight=1.7e308 * weight).coef_
+    np.testing.assert_allclose(w, net.fit(X, y, sample_weight=weight).coef_, rtol=1e-8)

@@ -1,5 +1,7 @@
 """network=callable: a user's own module gets the same regularizers."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -195,3 +197,97 @@ def test_modules_that_make_no_sense(factory, error, match, digits):
         NetClassifier(network=factory).fit(*digits)
     with pytest.raises(ValueError, match="init='he'"):
         NetClassifier(network=linear, init="he").fit(*digits)
+
+
+def test_frozen_parameters_stay_and_the_others_are_trained(digits):
+    X, y = digits
+
+    def half_frozen(n_inputs, n_outputs):
+        module = perceptron(n_inputs, n_outputs)
+        module[0].requires_grad_(False)
+        return module
+
+    settings = {"network": half_frozen, "random_state": 0, "learning_rate": 0.01}
+    short, long = (
+        NetClassifier(**settings, max_epochs=n, l1=1e-4).fit(X, y).net_.module_ for n in (1, 30)
+    )
+    assert torch.equal(short[0].weight, long[0].weight)
+    assert torch.equal(short[0].bias, long[0].bias)
+    assert not torch.equal(short[2].weight, long[2].weight)
+    model = NetClassifier(**settings, max_epochs=30).fit(X, y)
+    module = model.net_.module_
+    with torch.no_grad():
+        z = module[2](torch.tanh(module[0](torch.from_numpy(X))))
+    np.testing.assert_allclose(model.predict_proba(X), torch.softmax(z, 1).numpy(), rtol=1e-10)
+
+    def frozen(n_inputs, n_outputs):
+        return perceptron(n_inputs, n_outputs).requires_grad_(False)
+
+    with pytest.raises(ValueError, match="without parameters to train"):
+        NetClassifier(network=frozen).fit(X, y)
+
+
+def test_tied_weights_are_one(digits):
+    X, y = digits
+
+    class Tied(nn.Module):
+        def __init__(self, n_inputs, n_outputs):
+            super().__init__()
+            self.encode = nn.Linear(n_inputs, 16, bias=False)
+            self.again = nn.Linear(n_inputs, 16, bias=False)
+            self.again.weight = self.encode.weight
+            self.out = nn.Linear(16, n_outputs)
+
+        def forward(self, x):
+            return self.out(torch.tanh(self.encode(x)) + self.again(x))
+
+    model = NetClassifier(network=Tied, max_epochs=5, l2=1e-3, random_state=0).fit(X, y)
+    module = model.net_.module_
+    assert module.again.weight is module.encode.weight
+    assert not torch.equal(module.encode.weight, torch.zeros_like(module.encode.weight))
+    with torch.no_grad():
+        z = module(torch.from_numpy(X))
+    np.testing.assert_allclose(model.predict_proba(X), torch.softmax(z, 1).numpy(), rtol=1e-10)
+
+
+class Sequence(nn.Module):
+    """The 64 pixels as a sequence of 8 steps."""
+
+    def __init__(self, n_inputs, n_outputs, flat=False):
+        super().__init__()
+        self.flat, self.embed = flat, nn.Linear(8, 6)
+        self.mix, self.out = nn.Linear(6, 6), nn.Linear(6, n_outputs)
+
+    def forward(self, x):
+        h = torch.relu(self.embed(x.reshape(-1, 8, 8))) + 1.0
+        if self.flat:
+            h = h.flatten(0, 1)
+        return self.out(self.mix(h).reshape(len(x), 8, 6).mean(1))
+
+
+def test_dropout_drops_a_unit_at_all_steps_of_a_sequence(digits):
+    X, y = digits
+    seen = []
+
+    def watched(n_inputs, n_outputs):
+        module = Sequence(n_inputs, n_outputs)
+        module.mix.register_forward_hook(lambda layer, args, out: seen.append(args[0].detach()))
+        return module
+
+    NetClassifier(network=watched, max_epochs=1, dropout=0.5, random_state=0).fit(X, y)
+    h = next(h for h in seen if len(h) == 200)
+    dropped = h == 0
+    assert 0.4 < dropped.double().mean() < 0.6
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    flat = partial(Sequence, flat=True)
+    with pytest.raises(ValueError, match=r"a row, and Linear.* is fed 1600 rows for 200 samples"):
+        NetClassifier(network=flat, max_epochs=1, dropout=0.5, random_state=0).fit(X, y)
+
+
+def test_a_factory_that_cannot_be_called_or_dropped_out_is_told_so(digits):
+    with pytest.raises(
+        TypeError, match=r"two arguments.*Write `def network\(n_inputs, n_outputs\)`"
+    ):
+        NetClassifier(network=lambda n_inputs: nn.Linear(n_inputs, 10)).fit(*digits)
+    with pytest.raises(ValueError, match=r"dropout=0.5 acts on what each nn.Linear but the first"):
+        NetClassifier(network=linear, dropout=0.5).fit(*digits)

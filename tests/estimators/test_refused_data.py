@@ -58,6 +58,18 @@ REFUSED = {
         {},
         "y holds one class, 'b'; a classifier needs at least 2 classes. Give rows of another",
     ),
+    "classes of several types": (
+        CLASSES,
+        (X, np.array([1, "a", 2.5] * 10, dtype=object)),
+        {},
+        "y holds labels of types that cannot be sorted together: float, int, str. Make them all",
+    ),
+    "three columns as an image": (
+        clone(CLASSES).set_params(network="cnn"),
+        (X[:, :3], y),
+        {},
+        "X has 3 features, which are not the pixels of a square image of one or three channels",
+    ),
     "numbers as classes": (CLASSES, (X, ONES + X[:, 0]), {}, "Unknown label type: continuous"),
     "columns of classes": (
         CLASSES,

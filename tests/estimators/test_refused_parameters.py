@@ -47,6 +47,10 @@ ALONE = [
         for sizes in ((10, 0), (-1,), (2.0,), ("a",), ((4, 4),), (None,), (True,))
     ],
     ({"device": "gpu"}, "device='gpu' is not a torch device. Give 'cpu', 'cuda' or 'cuda:0'."),
+    ({"device": "meta"}, "device='meta' cannot be computed on: its tensors hold no numbers. Set"),
+    ({"device": "xpu"}, "device='xpu' cannot be computed on: "),
+    ({"callbacks": ["a"]}, "callbacks holds 'a'; expected skorch callbacks such as"),
+    ({"callbacks": [("a", 1)]}, "callbacks holds ('a', 1); expected skorch callbacks such as"),
 ]
 
 TOGETHER = [

@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_digits, make_regression
 from sklearn.metrics import accuracy_score, log_loss
 from skorch.callbacks import (
@@ -214,6 +215,22 @@ def test_pickled_with_callbacks(digits):
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(digits[0]), model.predict_proba(digits[0]))
     assert again.net_.history[:, "train_loss"] == model.loss_curve_
+    model.set_params(callbacks=[EpochScoring("accuracy", on_train=True, name="hits")]).fit(*digits)
+    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model))))
+    assert again.net_.history[:, "hits"] == model.net_.history[:, "hits"]
+    assert "hits" not in clone(again).set_params(callbacks=None).fit(*digits).net_.history[-1]
+
+
+class StopAtOnce(Callback):
+    def on_train_begin(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
+def test_a_stop_before_the_first_epoch_leaves_no_model(digits):
+    model = NetClassifier(**SETTINGS, callbacks=[StopAtOnce()])
+    with pytest.raises(KeyboardInterrupt, match="before its first epoch had ended"):
+        model.fit(*digits)
+    assert vars(model) == vars(clone(model)) | {"callbacks": model.callbacks}
 
 
 def test_verbose_prints_a_table(digits, capsys):

@@ -44,7 +44,9 @@ def evaluate(network: Any, loss: str, theta: Tensor, rows: Rows) -> tuple[float,
         mean = (target * weight).mean(1, keepdim=True)
         residual = ((target - z).square() * weight).sum(1)
         total = ((target - mean).square() * weight).sum(1)
-        return J, float((1.0 - residual / total).mean())
+        score = 1.0 - residual / total
+        constant = (residual == 0).to(score)  # as scikit-learn has it: 1 if hit, 0 if not
+        return J, float(torch.where(total == 0, constant, score).mean())
     return J, float((hit * weight).mean())
 
 

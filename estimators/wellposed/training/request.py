@@ -62,8 +62,16 @@ class Rows:
         numbers = table.numpy()
         numbers[:n, :n_inputs] = X
         numbers[:n, rows.targets] = target
-        numbers[:n, rows.weight] = 1.0 if weight is None else weight / weight.mean()
+        numbers[:n, rows.weight] = 1.0 if weight is None else _of_mean_one(weight)
         return cls(table.to(device), n_inputs, n_targets)
+
+
+def _of_mean_one(weight: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        mean = weight.mean()
+    if not np.isfinite(mean):  # the sum has overflown
+        return _of_mean_one(weight / weight.max())
+    return weight / mean
 
 
 @dataclass

@@ -333,8 +333,12 @@ def _interrupts() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, handler)
 
 
-def history_of(loss_curve: list[float], validation_curve: list[float]) -> History:
-    """A history of epochs that were trained without callbacks."""
+def history_of(
+    loss_curve: list[float], validation_curve: list[float], recorded: list[Any] | None = None
+) -> History:
+    """A history as it was recorded, or that of epochs that were trained without callbacks."""
+    if recorded is not None:
+        return History(recorded)
     history = History()
     for epoch, loss in enumerate(loss_curve, 1):
         history.new_epoch()
