@@ -23,7 +23,7 @@ Three rules make this work:
 A complete small study, which asks whether shrinking the mean of five numbers pays:
 
 >>> import numpy as np
->>> from wellposed_studies.claims import Claim, at_most, choose_then_test, resampled
+>>> from wellposed_studies.claims import Claim, at_most, choose_then_test, jackknife
 >>> from wellposed_studies.study import Data, Grid, Study, by_profile
 >>>
 >>> def normal(rng, profile):
@@ -34,7 +34,7 @@ A complete small study, which asks whether shrinking the mean of five numbers pa
 ...     errors = results.matrix("squared_error", rows="factor")
 ...     chosen, tested = choose_then_test(errors.to_numpy())
 ...     plain = errors.index.get_loc(1.0)
-...     return resampled(
+...     return jackknife(
 ...         lambda i: tested[chosen, i].mean() / tested[plain, i].mean(), tested.shape[1]
 ...     )
 >>>

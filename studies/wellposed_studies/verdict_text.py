@@ -24,10 +24,10 @@ def as_text(verdicts: pd.DataFrame, width: int | None = None) -> str:
     >>> print(as_text(pd.DataFrame([{
     ...     "claim": "c", "statement": "Ridge shrinks.", "measured": "norm ratio",
     ...     "threshold": "≤ 1", "verdict": "held", "value": 0.5, "low": 0.4, "high": 0.6,
-    ...     "level": 0.95, "n": 20, "method": "BCa bootstrap", "data": "", "reason": ""}]),
+    ...     "level": 0.95, "n": 20, "method": "exact binomial", "data": "", "reason": ""}]),
     ...     width=90))
       held     c: Ridge shrinks.
-               norm ratio = 0.5 [0.4, 0.6] at 95 %, claimed ≤ 1 (n = 20, BCa bootstrap)
+               norm ratio = 0.5 [0.4, 0.6] at 95 %, claimed ≤ 1 (n = 20, exact binomial)
     """
     width = width or max(shutil.get_terminal_size((100, 20)).columns, 60)
     lines = []

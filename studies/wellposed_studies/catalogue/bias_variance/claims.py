@@ -16,7 +16,7 @@ from ...claims import (
     at_most,
     choose_then_test,
     exact,
-    resampled,
+    jackknife,
     within,
 )
 from .data import REGULARIZERS, word
@@ -62,7 +62,7 @@ def fresh_error(results: Results) -> Estimate:
     fresh = results.matrix("fresh_error", ["regularizer", "strength"], **where)
     summed = results.matrix("error", ["regularizer", "strength"], table="pseudo_values", **where)
     fresh, summed = (m.loc[settings].to_numpy().mean(axis=0) for m in (fresh, summed))
-    return resampled(lambda i: float(fresh[i].mean() / summed[i].mean() - 1), len(fresh))
+    return jackknife(lambda i: float(fresh[i].mean() / summed[i].mean() - 1), len(fresh))
 
 
 def moves(results: Results, regularizer: str) -> Estimate:
@@ -90,7 +90,7 @@ def too_much_hurts(results: Results) -> Estimate:
         off.append(errors[axis.off])
         shares.append(worse[-1].mean() / off[-1].mean())
     difference, scale = np.array(worse), np.array(off)
-    estimate = resampled(
+    estimate = jackknife(
         lambda i: float((difference[:, i].mean(axis=1) / scale[:, i].mean(axis=1)).min()),
         difference.shape[1],
     )
@@ -106,7 +106,7 @@ def variance_peaks(results: Results) -> Estimate:
     second = _variances(results, axis, slice(n // 2, None))
     peak = 1 + int(first[1:-1].argmax())
     rises = second[peak] - second[[0, -1]]
-    return resampled(lambda i: float(rises[:, i].mean(axis=1).min()), second.shape[1])
+    return jackknife(lambda i: float(rises[:, i].mean(axis=1).min()), second.shape[1])
 
 
 def _variances(results: Results, axis: Axis, part: slice) -> np.ndarray:

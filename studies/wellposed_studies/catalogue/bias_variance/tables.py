@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Estimate, choose_then_test, exact, resampled
+from ...claims import Estimate, choose_then_test, exact, jackknife
 from .data import EPOCHS, REGULARIZERS, WIDTH, word
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def share_saved(off: np.ndarray, chosen: np.ndarray) -> Estimate:
     if np.array_equal(off, chosen):
         return exact(0.0)
     saved = off - chosen
-    return resampled(lambda i: float(saved[i].mean() / off[i].mean()), len(off))
+    return jackknife(lambda i: float(saved[i].mean() / off[i].mean()), len(off))
 
 
 def slopes(results: Results) -> pd.DataFrame:
@@ -216,7 +216,7 @@ def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
     note = "" if len(named) == 1 else name if len(axes) == 1 else word(axis.regularizer)
     off = axis.samples("error")[axis.off]
     if axis.loss != "zero_one":
-        estimate = resampled(
+        estimate = jackknife(
             lambda i: float(sampled[:, i].mean(axis=1).min() / off[i].mean()), len(off)
         )
         return replace(estimate, note=note)

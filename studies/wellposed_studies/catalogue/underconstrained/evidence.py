@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Estimate, choose_then_test, exact, resampled
+from ...claims import Estimate, choose_then_test, exact, jackknife
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def moving_hurts(results: Results) -> Estimate:
     solution, as a share of the latter."""
     table = results.table(question="null space")
     before, after = (table[c].to_numpy() for c in ("test_at_solution", "test_moved"))
-    return resampled(lambda i: float(after[i].mean() / before[i].mean() - 1), len(before))
+    return jackknife(lambda i: float(after[i].mean() / before[i].mean() - 1), len(before))
 
 
 def interpolates(results: Results) -> Estimate:
@@ -55,7 +55,7 @@ def l2_order(results: Results) -> Estimate:
     x, y = np.log(distance.index.to_numpy()), np.log(distance.to_numpy())
     x = x - x.mean()
     slopes = x @ y / (x @ x)
-    return resampled(lambda i: float(slopes[i].mean()), len(slopes))
+    return jackknife(lambda i: float(slopes[i].mean()), len(slopes))
 
 
 def growth(results: Results, l2: float) -> dict[str, pd.DataFrame]:
@@ -92,7 +92,7 @@ def per_decade(results: Results, column: str, sign: int) -> Estimate:
         changes.append(sign * np.diff(wide[_decades(part)], axis=0))
     n = min(change.shape[1] for change in changes)
     stacked = np.vstack([change[:, :n] for change in changes])
-    return resampled(lambda i: float(stacked[:, i].mean(axis=1).min()), n)
+    return jackknife(lambda i: float(stacked[:, i].mean(axis=1).min()), n)
 
 
 def _decades(part: pd.DataFrame) -> np.ndarray:
@@ -106,7 +106,7 @@ def better(results: Results, winner: str, loser: str, at: Callable[..., float]) 
     table = results.matrix("excess_error", rows=["k", "penalty"], question="sparsity")
     k = at(table.index.get_level_values("k").to_numpy())
     a, b = (table.xs(penalty, level="penalty").loc[k].to_numpy() for penalty in (winner, loser))
-    return resampled(lambda i: float(1 - a[i].mean() / b[i].mean()), len(a))
+    return jackknife(lambda i: float(1 - a[i].mean() / b[i].mean()), len(a))
 
 
 def recovers(results: Results) -> Estimate:
@@ -114,7 +114,7 @@ def recovers(results: Results) -> Estimate:
     table = results.matrix("recall", rows=["k", "penalty"], question="sparsity")
     k = table.index.get_level_values("k").min()
     recall = table.loc[(k, "l1")].to_numpy()
-    return resampled(lambda i: float(recall[i].mean()), len(recall))
+    return jackknife(lambda i: float(recall[i].mean()), len(recall))
 
 
 def penalty_pays(results: Results, penalty: str) -> Estimate:
@@ -124,7 +124,7 @@ def penalty_pays(results: Results, penalty: str) -> Estimate:
     errors = table.loc[[penalty]].to_numpy()
     chosen, tested = choose_then_test(errors)
     none = table.loc[["none"]].to_numpy()[0, -tested.shape[1] :]
-    return resampled(lambda i: float(1 - tested[chosen, i].mean() / none[i].mean()), len(none))
+    return jackknife(lambda i: float(1 - tested[chosen, i].mean() / none[i].mean()), len(none))
 
 
 def spread_ratio(results: Results, treatment: str) -> Estimate:
@@ -141,7 +141,7 @@ def spread_ratio(results: Results, treatment: str) -> Estimate:
         return spread(P[i]) / max(spread(Q[i]), 1e-12)
 
     n = min(len(P) for P, _ in pairs.values())
-    estimate = resampled(lambda i: max(ratio(name, i) for name in pairs), n, n_resamples=1999)
+    estimate = jackknife(lambda i: max(ratio(name, i) for name in pairs), n)
     return replace(estimate, note=str(max(pairs, key=lambda name: ratio(name, slice(None)))))
 
 

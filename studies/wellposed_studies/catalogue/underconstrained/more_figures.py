@@ -93,7 +93,7 @@ def _with_interval(
     ax: Axes, x: Any, runs: np.ndarray, color: str, marker: str, line: str, label: str
 ) -> None:
     """The mean of `runs` (n_points, n_repetitions) and its 95 % interval."""
-    estimates = [mean(row, n_resamples=1999) for row in runs]
+    estimates = [mean(row) for row in runs]
     low, high = np.array([e.at(0.95) for e in estimates]).T
     ax.plot(x, [e.value for e in estimates], line, color=color, marker=marker, label=label)
     ax.fill_between(x, low, high, color=color, alpha=0.18, lw=0)
