@@ -168,6 +168,31 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
     )
 
 
+def failures(verdicts: pd.DataFrame) -> Markdown:
+    """The claims that did not hold, as a list: which were contradicted and which left undecided.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        `Results.verdicts`.
+
+    Returns
+    -------
+    Markdown
+        A sentence if every claim held.
+    """
+    failed = [row for row in verdicts.to_dict("records") if row["verdict"] == "failed"]
+    if not failed:
+        return Markdown("In this run every claim held.")
+    lines = [
+        f"- {row['statement']} Measured was {evidence(row)}, required "
+        f"{row['threshold'].replace('-', '−')}: {row['measured']}."
+        + (f" *{row['reason'][0].upper()}{row['reason'][1:]}.*" if row["reason"] else "")
+        for row in failed
+    ]
+    return Markdown("\n".join(["These claims did not hold:\n", *lines]))
+
+
 def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
     """The record of a run as a table: what was run, on what, where, with which versions.
 

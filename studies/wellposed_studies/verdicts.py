@@ -158,8 +158,16 @@ def judge(results: Results) -> pd.DataFrame:
             uncertain.append((claim, view, estimate))
     p_values = [p_value(estimate, claim.threshold) for claim, _, estimate in uncertain]
     for (claim, view, estimate), p, (held, level) in zip(uncertain, p_values, holm(p_values)):
-        rows[claim.name] = _row(claim, "held" if held else "failed", view, estimate, level, p)
+        reason = "" if held else _why_not(claim.threshold, *estimate.at(level))
+        verdict: Verdict = "held" if held else "failed"
+        rows[claim.name] = _row(claim, verdict, view, estimate, level, p, reason)
     return _frame([rows[claim.name] for claim in claims])
+
+
+def _why_not(threshold: Threshold, low: float, high: float) -> str:
+    if high < threshold.low or low > threshold.high:
+        return "the opposite was found: the whole interval is on the other side"
+    return "undecided: the interval reaches across the threshold"
 
 
 def _view(results: Results, claim: Claim) -> Results | None:

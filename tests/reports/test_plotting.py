@@ -130,6 +130,17 @@ def test_intervals_are_shown():
     assert text in plotting.verdict_table(pd.DataFrame([row]))
 
 
+def test_failures_say_what_is_contradicted_and_what_is_open(studies):
+    _, finished = studies
+    assert "These claims did not hold" in plotting.failures(finished.verdicts)
+    held = finished.verdicts[finished.verdicts["verdict"] == "held"]
+    assert plotting.failures(held) == "In this run every claim held."
+    row = {"statement": "S.", "measured": "m", "threshold": "≥ 0", "verdict": "failed"}
+    row |= {"value": -1.0, "low": -2.0, "high": 0.5, "n": 7, "reason": "undecided: across"}
+    line = "- S. Measured was −1 (−2 to 0.5, n = 7), required ≥ 0: m. *Undecided: across.*"
+    assert plotting.failures(pd.DataFrame([row])).endswith(line)
+
+
 def test_the_manifest_says_what_ran(studies):
     _, finished = studies
     rows = dict(cells(plotting.manifest_block(finished.manifest))[1:])

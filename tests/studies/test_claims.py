@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -25,8 +26,9 @@ from wellposed_studies.claims import (
     proportion,
     within,
 )
+from wellposed_studies.results import Results
 from wellposed_studies.runner import run
-from wellposed_studies.verdicts import counts, holm, not_run, p_value
+from wellposed_studies.verdicts import counts, holm, judge, not_run, p_value
 
 finite = st.floats(-1e6, 1e6)
 
@@ -195,6 +197,20 @@ def test_the_four_verdicts_of_the_toy(quick, tmp_path):
     assert verdicts.loc["saves", "low"] < verdicts.loc["saves", "value"]
     assert verdicts.loc["saves", "level"] == pytest.approx(1 - 0.05 / 2)
     assert counts(verdicts) == "2 held, 1 failed, 1 not run"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reason"),
+    [(-2.0, -1.0, "the opposite was found"), (-1.0, 1.0, "undecided"), (1.0, 2.0, "")],
+)
+def test_a_claim_that_fails_is_contradicted_or_undecided(quick, tmp_path, low, high, reason):
+    results = run(quick, tmp_path)
+    estimate = Estimate((low + high) / 2, lambda level: (low, high), 5, "given")
+    claim = Claim("c", "s", "m", at_least(0), "o", "s", lambda results: estimate)
+    study = type("S", (), {"claims": [claim]})()
+    row = judge(Results(results.folder, replace(results.source, study=study))).iloc[0]
+    assert (row["verdict"] == "held") == (reason == "")
+    assert row["reason"].startswith(reason)
 
 
 def test_without_a_run_no_claim_is_run(quick):
