@@ -1,5 +1,7 @@
 """A small study of networks that are trained side by side."""
 
+# ruff: noqa: RUF012
+
 from __future__ import annotations
 
 from wellposed_studies.claims import Claim, at_least, jackknife
