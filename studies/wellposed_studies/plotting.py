@@ -284,8 +284,8 @@ def evidence(row: Mapping[Any, Any]) -> str:
     --------
     >>> evidence({"value": -0.05, "low": -0.1, "high": 0.0125, "n": 40})
     '−0.05 (−0.1 to 0.0125, n = 40)'
-    >>> evidence({"value": 1.0002, "low": 0.9991, "high": 1.0004, "n": 12})
-    '1 (0.9991 to 1, n = 12)'
+    >>> evidence({"value": 1.0, "low": 0.99991, "high": 1.0001, "n": 12})
+    '1 (0.9999 to 1, n = 12)'
     """
     if row["low"] == row["high"]:
         return number(row["value"])

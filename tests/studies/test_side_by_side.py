@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from wellposed.training import meeting
+from wellposed.training import workshop
 from wellposed_studies.data import Selection
 from wellposed_studies.measuring import Measure
 from wellposed_studies.plan import make_plan
@@ -56,13 +56,13 @@ def study(tmp_path):
 def sizes(monkeypatch):
     """Sizes of the stacks in which blocks train, in threads or in processes."""
     found = []
-    real = meeting.Meeting._train_somewhere
+    real = workshop.Workshop._train
 
     def train(self, requests, abandoned):
         found.append(len(requests))
         return real(self, requests, abandoned)
 
-    monkeypatch.setattr(meeting.Meeting, "_train_somewhere", train)
+    monkeypatch.setattr(workshop.Workshop, "_train", train)
     return found
 
 

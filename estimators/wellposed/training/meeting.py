@@ -12,9 +12,7 @@ others is always in, and one that waits for its own tasks takes nobody's place: 
 from __future__ import annotations
 
 import heapq
-import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -24,54 +22,16 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from . import processes
+from .board import Board, Post
 from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
 from .tasks import Call, Cancelled, Task, current_task
+from .workshop import MAX_THREADS, Workshop
 
-logger = logging.getLogger("wellposed")
-
-_CACHE_BYTES = 4 << 20  # working set of one stack, to stay in a core's caches
-_MAX_STACK = 64
-_MIN_SHARE = 8  # networks below which a stack is not shared between trainers
-_MAX_THREADS = 2  # that train: a third of what they do holds the interpreter's lock
-_WORTH_PROCESSES = 0.5  # seconds of training after which processes are started to help
 _MAX_TASKS = 256  # let in at the same time
 _MAX_BUSY = 4  # of them, unless they wait: they share the interpreter's lock
 _COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
 _PATIENCE = 3.0  # seconds without news after which busy tasks are no longer waited for
-
-
-class _Post:
-    """A request on the board."""
-
-    def __init__(self, task: Task, request: Request) -> None:
-        self.task, self.request, self.size = task, request, stack_size(request)
-        self.told = threading.Event()
-        self.outcome: Outcome | BaseException | None = None
-
-    def result(self) -> Outcome:
-        self.told.wait()
-        outcome, self.outcome = self.outcome, None
-        assert outcome is not None
-        if isinstance(outcome, Outcome):
-            return outcome
-        try:
-            raise outcome
-        finally:
-            del outcome  # whose traceback holds this frame
-
-
-def stack_size(request: Request) -> int:
-    """How many such networks train well side by side: as many as the caches hold."""
-    network = request.network
-    if network.exact_rows:
-        return 1
-    units = network.n_inputs_padded + sum(network.hidden_units)
-    copies = 50 if request.solver == "lbfgs" else 4  # of the parameters
-    numbers = copies * network.size + 3 * units * request.width
-    fit = _CACHE_BYTES // (numbers * request.rows.table.element_size())
-    return max(1, min(_MAX_STACK, fit))
 
 
 class Meeting:
@@ -95,22 +55,19 @@ class Meeting:
             raise ValueError(f"max_memory={max_memory!r} must be a positive number of bytes.")
         self.max_memory = max_memory
         self.stack_sizes: list[int] = []
-        self._n_trainers = n_trainers or _n_cpus()
+        self._workshop = Workshop(n_trainers)
         self._lock = threading.Lock()
         self._line: list[tuple[float, int, Task]] = []  # tasks to let in, the innermost first
         self._number = count()
         self._inside: set[Task] = set()
         self._busy: set[object] = set()  # tasks, and threads that start calls from outside
         self._waiting: dict[object, Call] = {}  # who waits for the tasks of which call
-        self._board: dict[Hashable, list[_Post]] = {}
-        self._posts: set[_Post] = set()  # not told yet: on the board or in training
-        self._n_posts = 0
+        self._board = Board()
         self._news = threading.Condition(self._lock)  # what trainers wait for
         self._trainers: set[threading.Thread] = set()
         self._leaving: set[threading.Thread] = set()  # those with nothing more to do
         self._n_training = self._n_in_training = 0  # stacks, and the networks in them
-        self._seconds = 0.0  # of training by threads
-        self._aside = threading.Semaphore(min(_MAX_THREADS, self._n_trainers))
+        self._aside = threading.Semaphore(min(MAX_THREADS, self._workshop.n_trainers))
         self._rows: WeakValueDictionary[Hashable, Rows] = WeakValueDictionary()
 
     # ------------------------------------------------------------------ who is busy
@@ -219,7 +176,7 @@ class Meeting:
         if task.call.n_bytes:
             return True
         # As long as a call has posted nothing, it may be all of another library.
-        return sum(not rival.call.n_bytes for rival in rivals) < self._n_trainers
+        return sum(not rival.call.n_bytes for rival in rivals) < self._workshop.n_trainers
 
     def _memory(self, task: Task) -> int:
         """Bytes that its samples take: one that waits holds them, a fit makes copies of them."""
@@ -230,12 +187,8 @@ class Meeting:
         """Give up a call: its tasks raise `Cancelled`, or never begin."""
         with self._lock:
             call.cancel()
-            for post in [post for post in self._posts if post.task.call.cancelled]:
+            for post in self._board.withdraw():
                 self._tell(post, Cancelled())
-            for key, posts in list(self._board.items()):
-                self._board[key] = [post for post in posts if post in self._posts]
-                if not self._board[key]:
-                    del self._board[key]
             gone = {task for *_, task in self._line if task.call.cancelled}
             self._line = [entry for entry in self._line if entry[-1] not in gone]
             heapq.heapify(self._line)
@@ -246,21 +199,19 @@ class Meeting:
         for task in gone:
             task.fail(Cancelled())
 
-    # ------------------------------------------------------------------ the board
+    # ------------------------------------------------------------------ requests
 
     def post(self, task: Task, request: Request) -> Outcome:
         """Wait until the request has been trained, and return what became of it."""
         request.rows = self._shared(request.rows)
         if request.validation is not None:
             request.validation = self._shared(request.validation)
-        post = _Post(task, request)
+        post = Post(task, request)
         with self._lock:
             if task.call.cancelled:
                 raise Cancelled
             self._note(task, request)
-            self._posts.add(post)
-            self._n_posts += 1
-            self._board.setdefault(request.structure, []).append(post)
+            self._board.put(post)
             self._busy.discard(task)
             self._look_around()
             self._hire()
@@ -307,21 +258,17 @@ class Meeting:
             known = self._rows.setdefault(key, rows)
         return known if torch.equal(known.table, table) else rows
 
-    def _tell(self, post: _Post, outcome: Outcome | BaseException) -> None:
-        self._posts.discard(post)
+    def _tell(self, post: Post, outcome: Outcome | BaseException) -> None:
+        self._board.open.discard(post)
         self._busy.add(post.task)
         post.outcome = outcome
         post.told.set()
 
     # ------------------------------------------------------------------ trainers
 
-    def _most(self) -> int:
-        """How many stacks can be trained at the same time now."""
-        return min(self._n_trainers, _MAX_THREADS + processes.pool.n_ready)
-
     def _hire(self) -> None:
         """Have one more trainer if all are training."""
-        if self._n_training == len(self._trainers) < self._most():
+        if self._n_training == len(self._trainers) < self._workshop.n_places:
             thread = threading.Thread(target=self._train, name="wellposed-trainer", daemon=True)
             self._trainers.add(thread)
             try:
@@ -329,11 +276,8 @@ class Meeting:
             except RuntimeError:  # the system gives no more threads: go on with those there are
                 self._trainers.discard(thread)
 
-    def _full(self) -> list[Hashable]:
-        return [key for key, posts in self._board.items() if len(posts) >= posts[0].size]
-
     def _is_ready(self) -> bool:
-        return bool(self._board) and (not self._is_anybody_busy() or bool(self._full()))
+        return bool(self._board) and (not self._is_anybody_busy() or self._board.is_full())
 
     def _train(self) -> None:
         """Train stacks as long as there is anything on the board."""
@@ -341,39 +285,28 @@ class Meeting:
             outcomes = self._outcomes(stack)
             with self._lock:
                 for post, outcome in zip(stack, outcomes):
-                    if post in self._posts:
+                    if post in self._board.open:
                         self._tell(post, outcome)
                 self._n_training -= 1
                 self._n_in_training -= len(stack)
             del stack, outcomes
 
-    def _take(self) -> list[_Post] | None:
+    def _take(self) -> list[Post] | None:
         """Wait for a full group, or for nobody being busy; None once the board is empty."""
         with self._lock:
             news = True
             while self._board:
-                full = self._full()
-                if full or not self._is_anybody_busy() or not news:
-                    return self._pick(full or list(self._board))
-                n_posts = self._n_posts
-                news = self._news.wait(_PATIENCE) or n_posts != self._n_posts
+                if self._is_ready() or not news:
+                    return self._pick()
+                n_posts = self._board.n_posts
+                news = self._news.wait(_PATIENCE) or n_posts != self._board.n_posts
             self._trainers.discard(threading.current_thread())
             self._leaving.add(threading.current_thread())
             return None
 
-    def _pick(self, keys: list[Hashable]) -> list[_Post]:
-        key = max(keys, key=lambda key: len(self._board[key]))
-        posts = self._board.pop(key)
-        posts.sort(key=lambda post: post.request.n_updates)  # those of a length together
-        size = posts[0].size
-        if not self._more_to_come():  # no more than a fair share: stacks in training are half done
-            fair = (len(posts) + self._n_in_training / 2) / self._most()
-            share = max(_MIN_SHARE, math.ceil(fair))
-            if len(posts) - share >= _MIN_SHARE:  # what is left is worth a stack, too
-                size = min(size, share)
-        stack, rest = posts[:size], posts[size:]
-        if rest:
-            self._board[key] = rest
+    def _pick(self) -> list[Post]:
+        trainers = None if self._more_to_come() else self._workshop.n_places
+        stack = self._board.take(self._n_in_training, trainers)
         self.stack_sizes.append(len(stack))
         self._n_training += 1
         self._n_in_training += len(stack)
@@ -388,43 +321,14 @@ class Meeting:
         """Whether there are tasks that have posted nothing so far; one may still post again."""
         return bool(self._line) or not all(task.has_posted for task in self._busy_tasks())
 
-    def _outcomes(self, stack: list[_Post]) -> list[Outcome | BaseException]:
+    def _outcomes(self, stack: list[Post]) -> list[Outcome | BaseException]:
         def abandoned() -> bool:
             return all(post.task.call.cancelled for post in stack)
 
-        requests = [post.request for post in stack]
         try:
-            return self._train_somewhere(requests, abandoned)
+            return self._workshop.outcomes([post.request for post in stack], abandoned)
         except Abandoned:
             return [Cancelled() for _ in stack]
-        except BaseException as error:
-            if len(stack) == 1:
-                return [error]
-            logger.debug("a stack of %d failed (%s); training one by one", len(stack), error)
-            return [self._outcomes([post])[0] for post in stack]
-
-    def _train_somewhere(
-        self, requests: list[Request], abandoned: Callable[[], bool]
-    ) -> list[Outcome | BaseException]:
-        """Train in a process that is free, or else in this thread."""
-        if self._n_trainers > 1:
-            if self._seconds > _WORTH_PROCESSES:
-                processes.pool.grow(self._n_trainers - 1)
-            outcomes = processes.pool.train(requests, abandoned)
-            if outcomes is not None:
-                return [*outcomes]
-        started = time.monotonic()
-        outcomes = train(requests, abandoned)
-        self._seconds += time.monotonic() - started
-        return [*outcomes]
-
-
-def _n_cpus() -> int:
-    """CPUs that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
 
 
 def run(

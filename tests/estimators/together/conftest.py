@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from wellposed import fit_together
-from wellposed.training import meeting, processes
+from wellposed.training import board, meeting, processes
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -37,8 +37,8 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[processes.Pool]:
 def whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for busy tasks without limit and share no stack: sizes depend on no machine."""
     monkeypatch.setattr(meeting, "_PATIENCE", 1e6)
-    monkeypatch.setattr(meeting, "_MIN_SHARE", 1000)
-    monkeypatch.setattr(meeting, "_MAX_STACK", 1000)
+    monkeypatch.setattr(board, "_MIN_SHARE", 1000)
+    monkeypatch.setattr(board, "_MAX_STACK", 1000)
 
 
 @pytest.fixture(scope="session")

@@ -18,19 +18,20 @@ from types import SimpleNamespace
 import joblib.parallel
 
 from wellposed import fit_together, together
+from wellposed.training import board, workshop
 from wellposed.training import meeting as module
 
 
 def main(file, first, number, longest):
     schedules = SimpleNamespace(**runpy.run_path(file))
     warnings.simplefilter("ignore")
-    module.train = schedules.fake_train
+    module.train = workshop.train = schedules.fake_train
     module._PATIENCE = together._GRACE = 1e6
     joblib.parallel.time = SimpleNamespace(time=time.time, sleep=lambda s: time.sleep(s / 20))
     interrupted = 0
     for seed in range(first, first + number):
         rng = random.Random(seed)
-        module._MAX_STACK, module._MAX_TASKS = rng.choice([1, 2, 8]), rng.choice([1, 2, 5, 256])
+        board._MAX_STACK, module._MAX_TASKS = rng.choice([1, 2, 8]), rng.choice([1, 2, 5, 256])
         one, another = schedules.draw_call(rng, False), schedules.draw_call(rng, False)
         faulthandler.dump_traceback_later(60, exit=True)
         with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
@@ -47,7 +48,7 @@ def main(file, first, number, longest):
         while [t for t in threading.enumerate() if t.name.startswith("wellposed")]:
             assert time.monotonic() < end, seed
             time.sleep(1e-3)
-        state = (meeting._inside, meeting._line, meeting._board, meeting._posts)
+        state = (meeting._inside, meeting._line, meeting._board, meeting._board.open)
         assert not any(state), (seed, state)
         assert not meeting._is_anybody_busy(), seed
     faulthandler.cancel_dump_traceback_later()

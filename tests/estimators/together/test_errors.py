@@ -17,7 +17,7 @@ from torch import nn
 
 from wellposed import NetClassifier, fit_together
 from wellposed.exceptions import DivergenceError
-from wellposed.training import meeting as module
+from wellposed.training import workshop as module
 
 NET = NetClassifier((8,), max_epochs=3, batch_size=32, solver="sgd", random_state=0)
 FINE = {"learning_rate": [1e-3, 1e-2, 1e-1], "l2": [1e-3]}

@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from wellposed import NetClassifier, fit_together
+from wellposed.training import board, workshop
 from wellposed.training import meeting as module
 
 NET = NetClassifier((8,), max_epochs=2, batch_size=32, random_state=0)
@@ -154,7 +155,7 @@ def test_pre_dispatch_limits_the_group(digits):
 
 
 def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
-    monkeypatch.setattr(module, "_MAX_STACK", 5)
+    monkeypatch.setattr(board, "_MAX_STACK", 5)
     with fit_together() as meeting:
         GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
     assert sum(meeting.stack_sizes) == 24
@@ -163,11 +164,11 @@ def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
 
 def test_trainers_share_what_is_left(digits, monkeypatch):
     """Where nobody can post any more, no trainer is left without work."""
-    monkeypatch.setattr(module, "_MIN_SHARE", 6)
-    monkeypatch.setattr(module, "_MAX_THREADS", 9)
+    monkeypatch.setattr(board, "_MIN_SHARE", 6)
+    monkeypatch.setattr(workshop, "MAX_THREADS", 9)
     for n_trainers, expected in ((1, [24]), (2, [12, 12]), (3, [7, 8, 9]), (9, [6, 6, 6, 6])):
         with fit_together() as meeting:
-            meeting._n_trainers = n_trainers
+            meeting._workshop.n_trainers = n_trainers
             GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
         assert sorted(meeting.stack_sizes) == expected
 

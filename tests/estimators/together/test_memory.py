@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
 
 from wellposed import NetClassifier, fit_together
-from wellposed.training import meeting as module
+from wellposed.training import workshop as module
 
 NET = NetClassifier((), max_epochs=1, batch_size=64, random_state=0)
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
 from wellposed.regularizers import REGULARIZERS
-from wellposed.training import meeting, processes
+from wellposed.training import processes, workshop
 from wellposed.training.request import Abandoned, Rows
 from wellposed.training.stack import train
 
@@ -126,7 +126,7 @@ def test_it_is_started_where_that_pays(pool, digits, monkeypatch):
     with fit_together():
         search.fit(*digits)
     assert not pool._idle, "for a moment's work"
-    monkeypatch.setattr(meeting, "_WORTH_PROCESSES", -1.0)
+    monkeypatch.setattr(workshop, "_WORTH_PROCESSES", -1.0)
     with fit_together(n_trainers=1):
         search.fit(*digits)
     assert not pool._idle, "where one trainer was asked for"
@@ -207,7 +207,7 @@ def test_what_is_not_sent(requests_of, monkeypatch):
 @pytest.mark.parametrize("executable", ["/nowhere/python", "/bin/false"])
 def test_threads_train_where_no_process_starts(executable, pool, digits, monkeypatch):
     monkeypatch.setattr(sys, "executable", executable)
-    monkeypatch.setattr(meeting, "_WORTH_PROCESSES", -1.0)
+    monkeypatch.setattr(workshop, "_WORTH_PROCESSES", -1.0)
     pool.possible = True
     for _ in range(3):
         with fit_together(n_trainers=2) as found:
@@ -221,7 +221,7 @@ SCRIPT = """
 import sys, time
 import numpy as np
 from wellposed import NetRegressor, fit_together
-from wellposed.training import meeting, processes
+from wellposed.training import processes, workshop
 processes.pool.grow(1)
 while not processes.pool.n_ready:
     time.sleep(0.01)

@@ -23,6 +23,7 @@ from joblib import Parallel, delayed
 
 from wellposed import fit_together, together
 from wellposed.networks import MLP
+from wellposed.training import board, workshop
 from wellposed.training import meeting as module
 from wellposed.training.request import Abandoned, Outcome, Request, Rows
 
@@ -160,7 +161,7 @@ def act(kind, what):
 def fake_train(requests, abandoned=None):
     first = requests[0]
     assert len({request.structure for request in requests}) == 1
-    assert len(requests) <= max(1, module.stack_size(first))
+    assert len(requests) <= max(1, board.stack_size(first))
     for _ in range(first.seed % 4):
         if abandoned is not None and abandoned():
             raise Abandoned
@@ -172,8 +173,8 @@ def fake_train(requests, abandoned=None):
 
 def check(rng, monkeypatch):
     """Run one schedule under random limits and compare it with what is expected."""
-    monkeypatch.setattr(module, "_MAX_STACK", rng.choice([1, 2, 3, 8]))
-    monkeypatch.setattr(module, "_MIN_SHARE", rng.choice([1, 16]))
+    monkeypatch.setattr(board, "_MAX_STACK", rng.choice([1, 2, 3, 8]))
+    monkeypatch.setattr(board, "_MIN_SHARE", rng.choice([1, 16]))
     monkeypatch.setattr(module, "_MAX_TASKS", rng.choice([1, 2, 5, 256]))
     call = draw_call(rng, harsh=rng.random() < 0.3)
     found = []
@@ -181,7 +182,7 @@ def check(rng, monkeypatch):
     def run():
         with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
             found.append(meeting)
-            meeting._n_trainers = rng.choice([1, 2, 3])
+            meeting._workshop.n_trainers = rng.choice([1, 2, 3])
             try:
                 found.append(run_call(call))
             except Wrong:
@@ -201,7 +202,7 @@ def check(rng, monkeypatch):
     assert result == expected
     left = [t.name for t in threading.enumerate() if t.name.startswith("wellposed")]
     assert not left
-    state = (meeting._busy, meeting._inside, meeting._line, meeting._board, meeting._posts)
+    state = (meeting._busy, meeting._inside, meeting._line, meeting._board, meeting._board.open)
     assert not any(state)
     assert meeting._n_training == 0
     return meeting
@@ -210,6 +211,7 @@ def check(rng, monkeypatch):
 @pytest.fixture
 def faked(monkeypatch):
     monkeypatch.setattr(module, "train", fake_train)
+    monkeypatch.setattr(workshop, "train", fake_train)
     monkeypatch.setattr(module, "_PATIENCE", 1e6)
     monkeypatch.setattr(together, "_GRACE", 1e6)
     # joblib looks for results every 10 ms; a thousand schedules have no time for that
