@@ -235,9 +235,7 @@ class ConvNet(Flat):
         parts: list[nn.Module] = [nn.Unflatten(1, self.shape)]
         for i, (_, height, width) in enumerate(self._shapes[:-1]):
             n_out, n_in = weights[i].shape[:2]
-            convolution = nn.utils.skip_init(
-                nn.Conv2d, n_in, n_out, kernel_size=3, padding=1, bias=bool(biases)
-            )
+            convolution = nn.Conv2d(n_in, n_out, 3, padding=1, bias=bool(biases), device="meta")
             parts += [
                 _share(convolution, weights, biases, i),
                 ACTIVATIONS[self.activation].module(),
@@ -245,7 +243,7 @@ class ConvNet(Flat):
             if _poolable(height, width):
                 parts.append(nn.MaxPool2d(2))
         n_out, n_in = weights[-1].shape
-        dense = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bool(biases))
+        dense = nn.Linear(n_in, n_out, bias=bool(biases), device="meta")
         return nn.Sequential(*parts, nn.Flatten(), _share(dense, weights, biases, -1))
 
 

@@ -233,6 +233,8 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
 def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
     """The built-in studies with the number of claims that held, failed and were not run.
 
+    A failed claim is "undecided" where its interval reaches across the threshold.
+
     Parameters
     ----------
     results : path, optional
@@ -250,6 +252,7 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
     for name in names():
         study = find(name).study
         counts: dict[Any, int] = {"not run": len(study.claims)}
+        undecided = 0
         profile = "not run yet"
         try:
             finished = load(name, results)
@@ -257,6 +260,7 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
             pass
         else:
             counts = finished.verdicts["verdict"].value_counts().to_dict()
+            undecided = int(finished.verdicts["reason"].str.startswith("undecided").sum())
             profile = finished.profile
         has_report = Path(f"{name}.qmd").exists() and profile != "not run yet"
         rows.append(
@@ -265,10 +269,11 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
                 "Profile": profile,
                 "Held": counts.get("held", 0),
                 "Failed": counts.get("failed", 0),
+                "of these undecided": undecided,
                 "Not run": counts.get("not run", 0),
             }
         )
-    return table(rows, align="llrrr")
+    return table(rows, align="llrrrr")
 
 
 def _measured(row: Mapping[Any, Any]) -> str:

@@ -24,8 +24,8 @@ ALPHA = 0.05
 
 Verdict = Literal["held", "failed", "not run"]
 
-#: How the reason of a claim begins whose test is broken.
-TEST_RAISED = "its test raised"
+#: How the reason of a claim begins whose test is broken, and of one that may yet hold.
+TEST_RAISED, UNDECIDED = "its test raised", "undecided"
 COLUMNS = (
     "claim",
     "statement",
@@ -167,7 +167,7 @@ def judge(results: Results) -> pd.DataFrame:
 def _why_not(threshold: Threshold, low: float, high: float) -> str:
     if high < threshold.low or low > threshold.high:
         return "the opposite was found: the whole interval is on the other side"
-    return "undecided: the interval reaches across the threshold"
+    return f"{UNDECIDED}: the interval reaches across the threshold"
 
 
 def _view(results: Results, claim: Claim) -> Results | None:

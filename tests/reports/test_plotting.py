@@ -69,9 +69,9 @@ def test_study_table_counts_verdicts_and_names_what_was_not_run(studies, tmp_pat
     (tmp_path / "one.qmd").touch()
     (tmp_path / "two.qmd").touch()
     assert cells(plotting.study_table(results)) == [
-        ["Study", "Profile", "Held", "Failed", "Not run"],
-        ["[Small one](one.html)", "quick", "1", "1", "1"],
-        ["Small two", "not run yet", "0", "0", "3"],
+        ["Study", "Profile", "Held", "Failed", "of these undecided", "Not run"],
+        ["[Small one](one.html)", "quick", "1", "1", "0", "1"],
+        ["Small two", "not run yet", "0", "0", "0", "3"],
     ]
 
 
