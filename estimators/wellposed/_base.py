@@ -117,7 +117,7 @@ class BaseNet(BaseEstimator):
         if self.retrain is not None:
             assert held_out is not None
             final = self._retrain(outcome, request, arrays, held_out)
-        self._warn_of_failure(request, outcome)
+        self._warn_of_failure(request, outcome, final)
         self._set_fitted(request, outcome, final)
         return self
 
@@ -209,6 +209,13 @@ class BaseNet(BaseEstimator):
                     "and the module that network=callable built has no such layer. Set dropout=0 "
                     "and put nn.Dropout into the module."
                 )
+            weighty = set(_parameters.strengths(self)) - _parameters.ON_DATA_OR_UNITS
+            if weighty and not network.n_weights:
+                name = min(weighty)
+                raise ValueError(
+                    f"{name}={getattr(self, name):g} acts on weights, and the module that "
+                    f"network=callable built has none to train. Set {name}=0."
+                )
             return network
         hidden = _parameters.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
@@ -229,11 +236,11 @@ class BaseNet(BaseEstimator):
                 outcome = run(request)
             if outcome.error is not None:
                 raise outcome.error
+            if not outcome.loss_curve:
+                raise KeyboardInterrupt("training was stopped before its first epoch had ended")
         except BaseException:
             request.network.restore(before)  # the fitted model may be of the same module
             raise
-        if not outcome.loss_curve:
-            raise KeyboardInterrupt("training was stopped before its first epoch had ended")
         if request.solver == "lbfgs" and not outcome.reached:
             spent = outcome.n_epochs >= request.max_epochs
             advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"
@@ -247,33 +254,38 @@ class BaseNet(BaseEstimator):
             )
         return outcome
 
-    def _warn_of_failure(self, request: Request, outcome: Outcome) -> None:
-        """Warn where training has ended at more than a constant prediction costs."""
+    def _warn_of_failure(self, request: Request, outcome: Outcome, final: Outcome) -> None:
+        """Warn where the trained network's loss is above that of a constant prediction."""
         if request.solver == "lbfgs":
             return
-        best = outcome.best_epoch if request.patience is not None else None
-        final = outcome.loss_curve[-1 if best is None else best - 1]
-        zero, constant = constant_losses(request.loss, request.rows)
-        if not self.fit_intercept and not callable(self.network):
-            constant = zero
-        if not final > 1.1 * constant:
+        network, rows = request.network, request.rows
+        zero, constant = constant_losses(request.loss, rows)
+        if constant <= 1e-12 * zero:  # the target is a constant
             return
-        if final > outcome.loss_curve[0]:
+        if network.n_weights == network.size:  # no biases
+            constant = zero
+        # The curve holds penalties and noise; it is cheap, and seldom above for no reason.
+        if max(outcome.loss_curve[-1], final.loss_curve[-1]) <= 1.1 * constant:
+            return
+        loss, _ = evaluate(network, request.loss, final.state.theta, rows)
+        if loss <= 1.1 * constant:
+            return
+        if final.loss_curve[-1] > final.loss_curve[0]:
             advice = f"It has risen: lower learning_rate={self.learning_rate:g}"
-        elif final > zero:
+        elif request.patience is not None:
+            advice = "Change learning_rate, or raise n_iter_no_change"
+        elif loss > zero:
             advice = f"Lower learning_rate={self.learning_rate:g}, or raise max_epochs"
         else:
             advice = "Raise max_epochs or learning_rate"
         advice += ", and scale X (StandardScaler)"
         if request.loss == "squared_error":
-            y = request.rows.table[:-1, request.rows.targets]
+            y = rows.table[:-1, rows.targets]
             mean, deviation = float(y.mean()), float(y.std(unbiased=False))
-            advice += (
-                f" and y, which has mean {mean:.3g} and standard deviation {deviation:.3g} "
-                "(TransformedTargetRegressor)"
-            )
+            about = f", which has mean {mean:.3g} and standard deviation {deviation:.3g}"
+            advice += f" and y{about if rows.n_targets == 1 else ''} (TransformedTargetRegressor)"
         warnings.warn(
-            f"The training loss is {final:.3g} at the end, more than the {constant:.3g} of a "
+            f"The training loss is {loss:.3g} at the end, more than the {constant:.3g} of a "
             f"prediction that is the same for all rows: the network has learned nothing from X. "
             f"{advice}.",
             ConvergenceWarning,
@@ -379,7 +391,11 @@ class BaseNet(BaseEstimator):
         """Leave the skorch net out but for its history: it is made again when it is asked for."""
         state = dict(super().__getstate__())
         net = state.pop("_net", None)
-        return state if net is None else {**state, "_history": list(net.history)}
+        if net is None:
+            return state
+        from .training.skorch_net import plain_history
+
+        return {**state, "_history": plain_history(net.history)}
 
     # ------------------------------------------------------------------ outputs
 

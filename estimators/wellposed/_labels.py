@@ -15,12 +15,16 @@ from sklearn.utils.validation import column_or_1d
 def _refuse_mixture(y: Any) -> None:
     if getattr(getattr(y, "dtype", None), "kind", None) != "O":
         return
-    kinds = {type(label).__name__ for label in np.ravel(y)}
-    if "str" in kinds and len(kinds) > 1:
-        raise ValueError(
-            f"y holds labels of types that cannot be sorted together: {', '.join(sorted(kinds))}. "
-            "Make them all one type, for instance y.astype(str)."
-        )
+    labels = np.ravel(y)
+    others = {type(label).__name__ for label in labels if not isinstance(label, str)}
+    if not others or not any(isinstance(label, str) for label in labels):
+        return
+    if others == {"NoneType"}:
+        raise ValueError("y has missing labels (None) beside text. Leave these rows out.")
+    raise ValueError(
+        f"y holds labels of types that cannot be sorted together: {', '.join(sorted(others))} and "
+        "text. Make them all one type, for instance y.astype(str)."
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,10 @@ FOR_CLASSES: dict[str, list[Any]] = {
 }
 
 
+#: Regularizers that act on inputs, targets or units; all others act on weights.
+ON_DATA_OR_UNITS = frozenset({"dropout", "input_dropout", "input_noise", "label_smoothing"})
+
+
 def strengths(estimator: Any) -> dict[str, float]:
     """Return the strengths of the regularizers that are on."""
     values = {name: getattr(estimator, name, None) for name in REGULARIZERS}
@@ -105,7 +109,7 @@ def _check_callbacks(callbacks: Any) -> None:
     for given in callbacks:
         callback = given[1] if isinstance(given, tuple) and len(given) == 2 else given
         kind = callback if isinstance(callback, type) else type(callback)
-        if not issubclass(kind, Callback):
+        if callback is not None and not issubclass(kind, Callback):
             raise ValueError(
                 f"callbacks holds {given!r}; expected skorch callbacks such as "
                 "skorch.callbacks.EpochScoring('accuracy'), or pairs of a name and one."

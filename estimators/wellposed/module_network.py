@@ -81,7 +81,8 @@ class ModuleNetwork:
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
             raise ValueError(f"network={factory!r} returned a module without parameters to train.")
-        names = [name for name in self._penalised() if name in parameters]
+        weights = self._penalised()
+        names = [name for name in weights if name in parameters]
         others = [name for name in parameters if name not in names]
         self._slots: dict[str, tuple[slice, torch.Size]] = {}
         at = self.n_weights = 0
@@ -92,11 +93,11 @@ class ModuleNetwork:
             if name in names:
                 self.n_weights = at
         self.size, self._names, self._others = at, names, others
-        first = next((p for p in module.parameters() if p.ndim >= 2), None)
+        first = module.get_submodule(weights[0].rpartition(".")[0]) if weights else None
         self._linears = [
             layer
             for layer in module.modules()
-            if isinstance(layer, nn.Linear) and layer.weight is not first
+            if isinstance(layer, nn.Linear) and layer is not first
         ]
         self.layers = tuple(names)
         self._check_outputs()
@@ -177,9 +178,9 @@ class ModuleNetwork:
     def _call(self, flat: Sequence[Tensor], rows: Tensor) -> Tensor:
         names = (*self._names, *self._others)
         tensors = {n: view.reshape(self._slots[n][1]) for n, view in zip(names, flat)}
-        for name, buffer in self._module.named_buffers():
-            if buffer.is_floating_point() and buffer.dtype != rows.dtype:
-                tensors[name] = buffer.to(rows.dtype)  # float64 rows, shown to a float32 network
+        for name, value in (*self._module.named_buffers(), *self._module.named_parameters()):
+            if name not in tensors and value.is_floating_point():
+                tensors[name] = value.to(rows)  # float64 rows, shown to a float32 network
         return functional_call(self._module, tensors, (rows,))
 
     @contextmanager

@@ -82,6 +82,8 @@ class Estimate:
         How the interval was made, for the claims table.
     note : str
         What the reader of the value wants to know, say which of several it comes from.
+    of : int
+        Of how many quantities it is the least or the largest.
     """
 
     value: float
@@ -89,6 +91,7 @@ class Estimate:
     n: int = 1
     method: str = "exact"
     note: str = ""
+    of: int = 1
 
     def at(self, level: float) -> tuple[float, float]:
         """The two-sided interval at confidence `level`, in (0, 1)."""
@@ -155,7 +158,7 @@ def exact(value: float) -> Estimate:
     return Estimate(float(value))
 
 
-def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
+def jackknife(statistic: Callable[[np.ndarray], float], n: int, *, of: int = 1) -> Estimate:
     """A statistic of repetitions, paired in everything they share, with its jackknife interval.
 
     The standard error is the jackknife's and the quantiles are Student's with n - 1 degrees of
@@ -167,7 +170,11 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
     statistic : callable ``(indices) -> float``
         Computes the quantity from the repetitions with these indices, an integer array. All that
         shares a training set is indexed by the same indices, which keeps the pairs together.
-        It is to be smooth in the repetitions: a mean, a ratio or the least of several, no median.
+        It is to be smooth in the repetitions, a mean or a ratio of means, no median.
+    of : int
+        Of how many such quantities it is the least or the largest. Where several are equal, their
+        least is below all of them in every sample; the interval is on the safe side for a claim
+        that it is large, and a claim is called contradicted at a level corrected for `of`.
     n : int
         Number of repetitions, at least 2.
 
@@ -193,7 +200,7 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int) -> Estimate:
         reach = float(t.ppf((1 + level) / 2, n - 1)) * error
         return value - reach, value + reach
 
-    return Estimate(value, interval, n, "jackknife, Student's t")
+    return Estimate(value, interval, n, "jackknife, Student's t", of=of)
 
 
 def mean(values: np.ndarray) -> Estimate:

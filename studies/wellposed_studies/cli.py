@@ -22,6 +22,7 @@ except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
 
 if TYPE_CHECKING:
     from .own_table import OwnTable
+    from .study import Source
 
 HELD, FAILED, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
@@ -160,7 +161,6 @@ def run(
     """
     from .data import Selection
     from .discovery import find
-    from .layout import latest_run
     from .runner import Interrupted
     from .runner import run as run_study
     from .verdicts import broken, counts
@@ -174,8 +174,7 @@ def run(
     finished_names = []
     for given, source in zip(names or _built_in(), sources):
         selection = Selection(source.spec, profile, seed, own)
-        before = latest_run(results, source.name)
-        command = _command_of(before)
+        before, command = _last_run(results, source, given)
         try:
             with watched(source.name, quiet=quiet) as progress:
                 finished = run_study(selection, results, n_jobs=n_jobs, progress=progress)
@@ -191,7 +190,7 @@ def run(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
             f"{profile}; claims: {counts(finished.verdicts)}"
         )
-        if before is not None and before.exists() and before != finished.folder:
+        if command and before is not None and before.exists():
             click.echo(
                 "It is now the run that verify and report read. The one before comes back, without "
                 f"computing anything again, with: {command}"
@@ -206,12 +205,27 @@ def run(
         sys.exit(max(codes))
 
 
-def _command_of(run: Path | None) -> str:
-    """The command that made a finished run."""
-    if run is None:
-        return ""
-    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    return shlex.join(manifest["command"])
+def _last_run(results: Path, source: Source, given: str) -> tuple[Path | None, str]:
+    """The folder of a study's last finished run, and the command that makes it the last again;
+    "" if there is none, or it was another version's."""
+    from .layout import latest_run
+
+    try:
+        run = latest_run(results, source.name)
+        if run is None:
+            return None, ""
+        manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["version"] != source.study.version:
+            return run, ""
+        options = {"--profile": manifest["profile"], "--seed": manifest["seed"]}
+        if (own := manifest["own_table"]) is not None:
+            options |= {"--data": own["path"], "--target": own["target"], "--task": own["task"]}
+    except (StudyError, OSError, ValueError, KeyError):  # damaged: the run writes it anew
+        return None, ""
+    options["--results"] = results
+    return run, shlex.join(
+        ["wellposed", "run", given, *(str(part) for option in options.items() for part in option)]
+    )
 
 
 @main.command()
@@ -238,7 +252,7 @@ def verify(names: tuple[str, ...], results: Path) -> None:
         click.secho(f"{source.name}", bold=True, nl=False)
         click.echo(f"  {about}")
         reasons = set(verdicts["reason"])
-        nothing = set(verdicts["verdict"]) == {"not run"} and len(reasons) == 1
+        nothing = about.startswith("not run") and len(reasons) == 1
         click.echo(f"  {reasons.pop()}" if nothing else as_text(verdicts))
         click.echo(f"  {counts(verdicts)}\n")
         found |= set(verdicts["verdict"])

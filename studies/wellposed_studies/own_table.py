@@ -128,7 +128,7 @@ def _read_frame(path: Path, ending: str) -> pd.DataFrame:
 
 
 def _refuse_twins(path: Path, header: list[str]) -> None:
-    twins = sorted({name for name in header if header.count(name) > 1})
+    twins = sorted({name for name in header if name and header.count(name) > 1})
     if twins:
         raise DataError(
             f"{path.name} has several columns of one name: {_some(twins)}. Name each column once."
@@ -171,7 +171,7 @@ def _check_features(path: str, features: pd.DataFrame) -> None:
             "intervals from some hundreds on."
         )
     text = [c for c in features if features[c].dtype.kind not in "biuf"]
-    commas = [c for c in text if features[c].astype(str).str.fullmatch(r"-?\d+,\d+").all()]
+    commas = [c for c in text if _has_decimal_commas(features[c])]
     if commas:
         raise DataError(
             f"{name} writes numbers with a decimal comma in: {_some(commas)}. Write points instead "
@@ -194,6 +194,14 @@ def _check_features(path: str, features: pd.DataFrame) -> None:
         raise DataError(f"{name} has infinite values in: {_some(infinite)}. Replace them.")
 
 
+def _has_decimal_commas(column: pd.Series) -> bool:
+    """Whether all are numbers, some with a comma that separates no thousands."""
+    words = column.astype(str)
+    numbers = words.str.fullmatch(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
+    thousands = words.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+|[+-]?\d+")
+    return bool(numbers.all() and not thousands.all())
+
+
 def _some(names: list[Any]) -> str:
     return ", ".join(str(n) for n in names[:10]) + (" ..." if len(names) > 10 else "")
 
@@ -214,6 +222,11 @@ def _encode_target(table: OwnTable, values: np.ndarray) -> np.ndarray:
     import pandas as pd
 
     name = Path(table.path).name
+    if _is_text(values) and _has_decimal_commas(pd.Series(values)):
+        raise DataError(
+            f"the target {table.target!r} of {name} is written with a decimal comma. Write points "
+            "instead (for instance with pandas.read_csv(..., decimal=',') and to_csv)."
+        )
     missing = int(pd.isna(values).sum())
     if missing:
         raise DataError(

@@ -179,11 +179,12 @@ def failures(verdicts: pd.DataFrame) -> Markdown:
     Returns
     -------
     Markdown
-        A sentence if every claim held.
+        A sentence if none failed.
     """
     failed = [row for row in verdicts.to_dict("records") if row["verdict"] == "failed"]
     if not failed:
-        return Markdown("In this run every claim held.")
+        n = int((verdicts["verdict"] != "held").sum())
+        return Markdown(f"No claim failed, and {n} were not run." if n else "Every claim held.")
     lines = [
         f"- {row['statement']} Measured was {evidence(row)}, required "
         f"{row['threshold'].replace('-', '−')}: {row['measured']}."

@@ -158,15 +158,17 @@ def judge(results: Results) -> pd.DataFrame:
             uncertain.append((claim, view, estimate))
     p_values = [p_value(estimate, claim.threshold) for claim, _, estimate in uncertain]
     for (claim, view, estimate), p, (held, level) in zip(uncertain, p_values, holm(p_values)):
-        reason = "" if held else _why_not(claim.threshold, *estimate.at(level))
+        reason = "" if held else _why_not(claim.threshold, estimate, level)
         verdict: Verdict = "held" if held else "failed"
         rows[claim.name] = _row(claim, verdict, view, estimate, level, p, reason)
     return _frame([rows[claim.name] for claim in claims])
 
 
-def _why_not(threshold: Threshold, low: float, high: float) -> str:
+def _why_not(threshold: Threshold, estimate: Estimate, level: float) -> str:
+    """The reason of a claim that failed; the least of several is corrected for being picked."""
+    low, high = estimate.at(1.0 - (1.0 - level) / estimate.of)
     if high < threshold.low or low > threshold.high:
-        return "the opposite was found: the whole interval is on the other side"
+        return "contradicted: the whole interval is outside of what was claimed"
     return f"{UNDECIDED}: the interval reaches across the threshold"
 
 

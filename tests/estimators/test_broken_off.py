@@ -17,7 +17,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import log_loss, mean_squared_error
 
-from wellposed import DivergenceError, NetRegressor
+from wellposed import DivergenceError, NetClassifier, NetRegressor
 from wellposed.training.evaluation import constant_losses
 from wellposed.training.request import Rows
 
@@ -52,7 +52,9 @@ def test_a_diverging_fit_says_where_and_why(settings, sentence, sizes):
     ("settings", "sentence"),
     [
         ({}, r"Raise max_epochs.*y, which has mean 152 and standard deviation 77 \(Transformed"),
-        ({"learning_rate": 1e6}, r"[Ll]ower learning_rate=1e\+06"),
+        ({"learning_rate": 1e6}, r"Lower learning_rate=1e\+06, or raise max_epochs"),
+        ({"early_stopping": True}, r"Change learning_rate, or raise n_iter_no_change, and scale"),
+        ({"averaging": 0.5}, r"Raise max_epochs or learning_rate"),
     ],
 )
 def test_a_fit_that_has_learned_nothing_says_so(settings, sentence):
@@ -61,6 +63,47 @@ def test_a_fit_that_has_learned_nothing_says_so(settings, sentence):
         net.fit(X, y)
     assert caught[0].filename == __file__
     assert net.score(X, y) < 0
+
+
+def test_several_outputs_and_a_rising_loss_are_told_of():
+    with pytest.warns(ConvergenceWarning, match=r"scale X \(StandardScaler\) and y \(Transformed"):
+        NetRegressor(max_epochs=2, random_state=0).fit(X, np.c_[y + 1000, y - 1000])
+    net = NetRegressor((), fit_intercept=False, solver="sgd", learning_rate=0.9, momentum=0.0)
+    net.set_params(max_epochs=30, batch_size=None, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"It has risen: lower learning_rate=0.9"):
+        net.fit(np.r_[-2.0, 1.5, 1.0][:, None], [1.0, -1.0, 0.5])
+
+
+RARE = np.random.default_rng(0).normal(size=(2000, 5))
+
+
+@pytest.mark.parametrize(
+    ("net", "data", "least"),
+    [
+        (NetClassifier(label_smoothing=0.1, learning_rate=0.01), (RARE, RARE[:, 0] > 1.9), 0.99),
+        (NetClassifier(l2=0.01), (RARE[:400], RARE[:400, 0] > 2.3), 0.99),
+        (NetClassifier(class_weight="balanced", max_epochs=20), (RARE, RARE[:, 0] > 1.9), 0.8),
+        (NetRegressor((300, 300), l2=0.02, max_epochs=10), (RARE, RARE @ np.ones(5)), 0.8),
+        (NetRegressor(max_epochs=1, batch_size=2, learning_rate=0.02), (RARE, RARE[:, 0] + 30), 0),
+        (NetRegressor(max_epochs=20), (RARE, np.ones(2000)), None),
+        (NetRegressor(max_epochs=20), (RARE, np.zeros(2000)), None),
+        (NetClassifier(), (RARE, np.c_[RARE[:, 0] > 0, np.zeros(2000)].astype(int)), 0.9),
+    ],
+)
+def test_nothing_is_said_of_what_has_learned(net, data, least):
+    """Whatever penalties, smoothing and the start of the last epoch make of the objective."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        net = clone(net).set_params(random_state=0).fit(*data)
+    assert least is None or net.score(*data) > least
+
+
+def test_a_class_without_weight_does_not_hide_a_failure():
+    labels = np.digitize(RARE[:, 0], [0.0, 2.0])
+    weight = (labels < 2).astype(float)
+    net = NetClassifier(learning_rate=1e3, max_epochs=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="The training loss is"):
+        net.fit(RARE, labels, sample_weight=weight)
 
 
 @pytest.mark.parametrize("weight", [None, np.linspace(0, 2, len(y))])

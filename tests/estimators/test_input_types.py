@@ -162,3 +162,8 @@ def test_predictions_do_not_depend_on_the_rows_beside_them():
 def test_sparse_X_is_refused_with_a_way_out(container):
     with pytest.raises(TypeError, match=r"Sparse data was passed for X.*toarray\(\)"):
         clone(NET).fit(container(X), y)
+
+
+def test_labels_may_be_text_of_several_types():
+    labels = np.array(["a", np.str_("b"), "c"] * 25, dtype=object)
+    assert clone(NET).fit(X, labels).classes_.tolist() == ["a", "b", "c"]

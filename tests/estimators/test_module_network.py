@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from wellposed import DivergenceError, NetClassifier, NetRegressor
+from wellposed.module_network import ModuleNetwork
 
 
 def linear(n_inputs, n_outputs):
@@ -202,12 +203,7 @@ def test_modules_that_make_no_sense(factory, error, match, digits):
 def test_frozen_parameters_stay_and_the_others_are_trained(digits):
     X, y = digits
 
-    def half_frozen(n_inputs, n_outputs):
-        module = perceptron(n_inputs, n_outputs)
-        module[0].requires_grad_(False)
-        return module
-
-    settings = {"network": half_frozen, "random_state": 0, "learning_rate": 0.01}
+    settings = {"network": frozen_first, "random_state": 0, "learning_rate": 0.01}
     short, long = (
         NetClassifier(**settings, max_epochs=n, l1=1e-4).fit(X, y).net_.module_ for n in (1, 30)
     )
@@ -291,3 +287,54 @@ def test_a_factory_that_cannot_be_called_or_dropped_out_is_told_so(digits):
         NetClassifier(network=lambda n_inputs: nn.Linear(n_inputs, 10)).fit(*digits)
     with pytest.raises(ValueError, match=r"dropout=0.5 acts on what each nn.Linear but the first"):
         NetClassifier(network=linear, dropout=0.5).fit(*digits)
+
+
+def frozen_first(n_inputs, n_outputs):
+    module = perceptron(n_inputs, n_outputs)
+    module[0].requires_grad_(False)
+    return module
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_frozen_parameters_follow_the_precision(digits, dtype):
+    X, y = digits
+    settings = {"network": frozen_first, "max_epochs": 2, "random_state": 0, "warm_start": True}
+    model = NetClassifier(**settings, dtype=dtype).fit(X, y)
+    p = model.predict_proba(X)
+    np.testing.assert_allclose(model.predict_proba(X.astype("float32")), p, atol=1e-5)
+    other = "float64" if dtype == "float32" else "float32"
+    assert model.set_params(dtype=other).fit(X, y).score(X, y) > 0.05
+
+
+def hooked(factory, n_inputs=64, n_outputs=10):
+    network = ModuleNetwork(factory, n_inputs, n_outputs, 0, torch.float64)
+    return [layer.in_features for layer in network._linears]
+
+
+def test_what_dropout_acts_on_is_never_the_inputs():
+    def normalised_first(i, o):
+        layers = nn.Unflatten(1, (8, 8)), nn.LayerNorm((8, 8)), nn.Flatten()
+        return nn.Sequential(*layers, nn.Linear(i, 16), nn.ReLU(), nn.Linear(16, o))
+
+    def tied_second(i, o):
+        first, second = nn.Linear(i, i), nn.Linear(i, i)
+        second.weight = first.weight
+        return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(i, o))
+
+    assert hooked(normalised_first) == [16]
+    assert hooked(tied_second) == [64, 64]
+    assert hooked(frozen_first) == [16]
+    assert hooked(convolutional) == [144]
+
+
+@pytest.mark.parametrize("name", ["l2", "weight_noise", "norm_constraint", "max_norm"])
+def test_a_module_that_trains_biases_only_has_no_weights_to_regularize(digits, name):
+    def biases_only(n_inputs, n_outputs):
+        module = perceptron(n_inputs, n_outputs)
+        for parameter in module.parameters():
+            parameter.requires_grad_(parameter.ndim == 1)
+        return module
+
+    NetClassifier(network=biases_only, max_epochs=1, dropout=0.1).fit(*digits)
+    with pytest.raises(ValueError, match=f"{name}=1 acts on weights, and the module that"):
+        NetClassifier(network=biases_only, max_epochs=1, **{name: 1.0}).fit(*digits)

@@ -62,7 +62,13 @@ REFUSED = {
         CLASSES,
         (X, np.array([1, "a", 2.5] * 10, dtype=object)),
         {},
-        "y holds labels of types that cannot be sorted together: float, int, str. Make them all",
+        "y holds labels of types that cannot be sorted together: float, int and text. Make them",
+    ),
+    "missing labels": (
+        CLASSES,
+        (X, np.array(["a", "b", None] * 10, dtype=object)),
+        {},
+        "y has missing labels (None) beside text. Leave these rows out.",
     ),
     "three columns as an image": (
         clone(CLASSES).set_params(network="cnn"),

@@ -218,6 +218,8 @@ def test_pickled_with_callbacks(digits):
     model.set_params(callbacks=[EpochScoring("accuracy", on_train=True, name="hits")]).fit(*digits)
     again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model))))
     assert again.net_.history[:, "hits"] == model.net_.history[:, "hits"]
+    model.net_.history.record("cannot be pickled", lambda: None)
+    assert "hits" in pickle.loads(pickle.dumps(model)).net_.history[-1]
     assert "hits" not in clone(again).set_params(callbacks=None).fit(*digits).net_.history[-1]
 
 

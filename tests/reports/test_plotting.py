@@ -134,7 +134,9 @@ def test_failures_say_what_is_contradicted_and_what_is_open(studies):
     _, finished = studies
     assert "These claims did not hold" in plotting.failures(finished.verdicts)
     held = finished.verdicts[finished.verdicts["verdict"] == "held"]
-    assert plotting.failures(held) == "In this run every claim held."
+    assert plotting.failures(held) == "Every claim held."
+    others = finished.verdicts[finished.verdicts["verdict"] != "failed"]
+    assert plotting.failures(others) == "No claim failed, and 1 were not run."
     row = {"statement": "S.", "measured": "m", "threshold": "≥ 0", "verdict": "failed"}
     row |= {"value": -1.0, "low": -2.0, "high": 0.5, "n": 7, "reason": "undecided: across"}
     line = "- S. Measured was −1 (−2 to 0.5, n = 7), required ≥ 0: m. *Undecided: across.*"

@@ -221,6 +221,22 @@ def test_claims_and_tables_say_the_same(constructed: Callable[..., Results]) -> 
     assert slopes.loc[("l2", "bias"), "slope"] == pytest.approx(expected, rel=0.02)
 
 
+def test_without_an_error_there_is_no_share_of_it(constructed: Callable[..., Results]) -> None:
+    assert np.isnan(tables.share_saved(np.zeros(5), np.ones(5)).value)
+    results = constructed(np.zeros(6), np.zeros(6), spread=0.0)
+    assert np.isnan(claims.moves(results, "l2").value)
+    assert claims.trade_pays(results, "l2").value == 0.0
+
+
+def test_where_no_regularizer_was_chosen_none_is_named(constructed: Callable[..., Results]) -> None:
+    results = constructed(UP, np.full(6, 0.5))
+    axes = [claims._axis(results, name) for name in REGULARIZERS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "_axes", lambda results, loss: axes)
+        estimate = claims.best_pays(results, "squared")
+    assert (estimate.value, estimate.note) == (0.0, "no regularizer")
+
+
 def test_the_strength_is_judged_on_other_repetitions_than_it_was_chosen_on(
     constructed: Callable[..., Results],
 ) -> None:

@@ -28,7 +28,7 @@ from wellposed_studies.claims import (
 )
 from wellposed_studies.results import Results
 from wellposed_studies.runner import run
-from wellposed_studies.verdicts import counts, holm, judge, not_run, p_value
+from wellposed_studies.verdicts import _why_not, counts, holm, judge, not_run, p_value
 
 finite = st.floats(-1e6, 1e6)
 
@@ -201,7 +201,7 @@ def test_the_four_verdicts_of_the_toy(quick, tmp_path):
 
 @pytest.mark.parametrize(
     ("low", "high", "reason"),
-    [(-2.0, -1.0, "the opposite was found"), (-1.0, 1.0, "undecided"), (1.0, 2.0, "")],
+    [(-2.0, -1.0, "contradicted"), (-1.0, 1.0, "undecided"), (1.0, 2.0, "")],
 )
 def test_a_claim_that_fails_is_contradicted_or_undecided(quick, tmp_path, low, high, reason):
     results = run(quick, tmp_path)
@@ -209,8 +209,20 @@ def test_a_claim_that_fails_is_contradicted_or_undecided(quick, tmp_path, low, h
     claim = Claim("c", "s", "m", at_least(0), "o", "s", lambda results: estimate)
     study = type("S", (), {"claims": [claim]})()
     row = judge(Results(results.folder, replace(results.source, study=study))).iloc[0]
-    assert (row["verdict"] == "held") == (reason == "")
-    assert row["reason"].startswith(reason)
+    assert row["verdict"] == ("failed" if reason else "held")
+    assert row["reason"].partition(":")[0] == reason
+
+
+@pytest.mark.parametrize("n", [6, 20])
+def test_the_least_of_equals_is_seldom_called_contradicted(n):
+    """It is below their common value in every sample, and was picked for being so."""
+    rng, contradicted = np.random.default_rng(0), 0
+    for _ in range(1000):
+        x = rng.normal(size=(6, n))
+        least = jackknife(lambda i, x=x: x[:, i].mean(axis=1).min(), n, of=6)
+        contradicted += _why_not(at_least(0), least, 0.95).startswith("contradicted")
+        assert not at_least(0).contains(*least.at(0.95))
+    assert contradicted / 1000 <= 0.04
 
 
 def test_without_a_run_no_claim_is_run(quick):

@@ -136,7 +136,7 @@ def test_a_users_own_table(wellposed, toy, tmp_path):
     assert "comes back" not in wellposed("run", toy)
     output = wellposed("run", toy, "--data", "my.csv", "--target", "price")
     assert "on my, line" in output
-    assert "The one before comes back" in output
+    assert f"with: wellposed run {toy} --profile quick --seed 0 --results results\n" in output
     assert "comes back" not in wellposed("run", toy, "--data", "my.csv", "--target", "price")
     output = wellposed("run", toy, "--data", "my.csv", "--target", "prize", code=2)
     assert "Did you mean 'price'?" in output
@@ -183,6 +183,14 @@ def test_a_study_that_fails_does_not_keep_the_next_from_running(wellposed, toy):
     pd.DataFrame({"a": range(50), "y": ["no", "yes"] * 25}).to_csv("my.csv")
     output = wellposed("run", "./broken.py", toy, "--data", "my.csv", "--target", "y", code=2)
     assert output.count("Error: my is a classification table") == 2, "each is told"
+
+
+def test_a_damaged_pointer_is_written_anew(wellposed, toy, tmp_path):
+    wellposed("run", toy)
+    (tmp_path / "results" / "toy-study" / "latest.json").write_text("x")
+    assert "damaged" in wellposed("verify", toy, code=2)
+    assert "200 cells" in wellposed("run", toy)
+    wellposed("verify", toy, code=1)
 
 
 def test_a_study_edited_while_it_runs_does_not_mix_its_versions(wellposed, tmp_path):

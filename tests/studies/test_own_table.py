@@ -102,13 +102,20 @@ def test_what_is_wrong_with_a_table_is_said(frame, tmp_path, change, target, sen
     ("text", "sentence"),
     [
         ("a,a,y\n1,2,3\n", "several columns of one name: a"),
-        ("a;y\n" + "1,5;2\n" * 30, "decimal comma in: a"),
+        ("a;y\n" + "1,5;2\n0,5e-3;1\n3;2\n" * 10, "decimal comma in: a"),
+        ("a;y\n" + "1;1,5\n2;3,25\n3;0,5\n" * 10, "target 'y' of my.csv is written with a dec"),
+        ("a,y\n" + '"1,234",1\n"2,345,678",2\n' * 15, "columns that are not numbers: a"),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said(tmp_path, text, sentence):
     (tmp_path / "my.csv").write_text(text)
     with pytest.raises(DataError, match=sentence):
         open_table(str(tmp_path / "my.csv"), "y")
+
+
+def test_columns_without_a_name_are_columns(tmp_path):
+    (tmp_path / "my.csv").write_text(",,y\n" + "1,2,3.5\n2,1,4.5\n" * 15)
+    assert load_table(open_table(str(tmp_path / "my.csv"), "y"))["X"].shape == (30, 2)
 
 
 def test_text_is_no_regression_target(frame, tmp_path):

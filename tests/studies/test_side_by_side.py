@@ -56,13 +56,13 @@ def study(tmp_path):
 def sizes(monkeypatch):
     """Sizes of the stacks in which blocks train, in threads or in processes."""
     found = []
-    real = workshop.Workshop._train
+    real = workshop.Workshop.train
 
     def train(self, requests, abandoned):
         found.append(len(requests))
         return real(self, requests, abandoned)
 
-    monkeypatch.setattr(workshop.Workshop, "_train", train)
+    monkeypatch.setattr(workshop.Workshop, "train", train)
     return found
 
 

@@ -99,11 +99,9 @@ class Board:
             self._groups[key] = rest
         return stack
 
-    def withdraw(self) -> list[Post]:
-        """Take down the posts of calls that are given up, and return those not told yet."""
-        gone = [post for post in self.open if post.task.call.cancelled]
+    def tidy(self) -> None:
+        """Take down the posts that have been told."""
         for key, posts in list(self._groups.items()):
-            self._groups[key] = [post for post in posts if not post.task.call.cancelled]
+            self._groups[key] = [post for post in posts if post in self.open]
             if not self._groups[key]:
                 del self._groups[key]
-        return gone

@@ -54,13 +54,15 @@ def constant_losses(loss: str, rows: Rows) -> tuple[float, float]:
     """J of two predictions that do not look at the inputs: outputs of zero, and the best ones."""
     table = rows.table[:-1].T
     target, weight = table[rows.targets], table[rows.weight] / rows.n
-    mean = (target * weight).sum(1, keepdim=True)
-    best = {"squared_error": mean, "logistic": torch.logit(mean)}.get(loss, mean.log())
-    zero, constant = (
-        LOSSES[loss](z.expand_as(target)[None].clone(), target[None], weight[None, None])[0]
-        for z in (torch.zeros_like(mean), best)
-    )
-    return float(zero), float(constant)
+    mean = (target * weight).sum(1)
+    if loss == "squared_error":
+        zero = 0.5 * (target.square() * weight).sum()
+        best = 0.5 * ((target - mean[:, None]).square() * weight).sum()
+        return float(zero), float(best)
+    entropy = torch.special.entr(mean).sum()
+    if loss == "logistic":
+        return math.log(2) * len(mean), float(entropy + torch.special.entr(1 - mean).sum())
+    return math.log(len(mean)), float(entropy)
 
 
 def check_finite(

@@ -12,6 +12,7 @@ others is always in, and one that waits for its own tasks takes nobody's place: 
 from __future__ import annotations
 
 import heapq
+import logging
 import math
 import threading
 import time
@@ -27,6 +28,8 @@ from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
 from .tasks import Call, Cancelled, Task, current_task
 from .workshop import MAX_THREADS, Workshop
+
+logger = logging.getLogger("wellposed")
 
 _MAX_TASKS = 256  # let in at the same time
 _MAX_BUSY = 4  # of them, unless they wait: they share the interpreter's lock
@@ -187,8 +190,9 @@ class Meeting:
         """Give up a call: its tasks raise `Cancelled`, or never begin."""
         with self._lock:
             call.cancel()
-            for post in self._board.withdraw():
+            for post in [post for post in self._board.open if post.task.call.cancelled]:
                 self._tell(post, Cancelled())
+            self._board.tidy()
             gone = {task for *_, task in self._line if task.call.cancelled}
             self._line = [entry for entry in self._line if entry[-1] not in gone]
             heapq.heapify(self._line)
@@ -326,9 +330,14 @@ class Meeting:
             return all(post.task.call.cancelled for post in stack)
 
         try:
-            return self._workshop.outcomes([post.request for post in stack], abandoned)
+            return [*self._workshop.train([post.request for post in stack], abandoned)]
         except Abandoned:
             return [Cancelled() for _ in stack]
+        except BaseException as error:
+            if len(stack) == 1:
+                return [error]
+            logger.debug("a stack of %d failed (%s); training one by one", len(stack), error)
+            return [self._outcomes([post])[0] for post in stack]
 
 
 def run(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -331,6 +332,19 @@ def _interrupts() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def plain_history(history: History) -> list[Any]:
+    """Epochs with what can be pickled of what was recorded: numbers, text and batches of these."""
+    return [
+        {
+            key: plain_history(value) if isinstance(value, list) else value
+            for key, value in epoch.items()
+            if value is None or isinstance(value, str | Number | np.generic | list)
+        }
+        for epoch in history
+        if isinstance(epoch, dict)
+    ]
 
 
 def history_of(

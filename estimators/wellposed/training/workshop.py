@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable
 
 from . import processes
-from .request import Abandoned, Outcome, Request
+from .request import Outcome, Request
 from .stack import train
-
-logger = logging.getLogger("wellposed")
 
 MAX_THREADS = 2  # that train: a third of what they do holds the interpreter's lock
 _WORTH_PROCESSES = 0.5  # seconds of training after which processes are started to help
@@ -43,27 +40,14 @@ class Workshop:
         """How many stacks can be trained at the same time now."""
         return min(self.n_trainers, MAX_THREADS + processes.pool.n_ready)
 
-    def outcomes(
-        self, requests: list[Request], abandoned: Callable[[], bool]
-    ) -> list[Outcome | BaseException]:
-        """What becomes of each request; where a stack fails, its networks are trained one by one.
+    def train(self, requests: list[Request], abandoned: Callable[[], bool]) -> list[Outcome]:
+        """What becomes of the requests of one stack.
 
         Raises
         ------
         Abandoned
             Once ``abandoned`` says so.
         """
-        try:
-            return [*self._train(requests, abandoned)]
-        except Abandoned:
-            raise
-        except BaseException as error:
-            if len(requests) == 1:
-                return [error]
-            logger.debug("a stack of %d failed (%s); training one by one", len(requests), error)
-            return [self.outcomes([request], abandoned)[0] for request in requests]
-
-    def _train(self, requests: list[Request], abandoned: Callable[[], bool]) -> list[Outcome]:
         if self.n_trainers > 1:
             if self._seconds > _WORTH_PROCESSES:
                 processes.pool.grow(self.n_trainers - 1)

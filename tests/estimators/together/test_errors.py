@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import traceback
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,9 @@ from torch import nn
 from wellposed import NetClassifier, fit_together
 from wellposed.exceptions import DivergenceError
 from wellposed.training import workshop as module
+from wellposed.training.meeting import Meeting
+from wellposed.training.request import Abandoned
+from wellposed.training.tasks import Cancelled
 
 NET = NetClassifier((8,), max_epochs=3, batch_size=32, solver="sgd", random_state=0)
 FINE = {"learning_rate": [1e-3, 1e-2, 1e-1], "l2": [1e-3]}
@@ -146,6 +150,28 @@ def test_a_stack_that_fails_is_trained_one_by_one(digits, monkeypatch):
     alone = scores(NET, FINE, digits)
     with fit_together():
         np.testing.assert_array_equal(scores(NET, FINE, digits), alone)
+
+
+def test_of_a_stack_that_fails_only_those_are_trained_whose_call_goes_on(monkeypatch):
+    trained = []
+
+    def fails_together(requests, abandoned):
+        if len(requests) > 1:
+            raise MemoryError("not that many")
+        if abandoned():
+            raise Abandoned
+        trained.append(requests[0])
+        return ["outcome"]
+
+    monkeypatch.setattr(module, "train", fails_together)
+    stack = [
+        SimpleNamespace(task=SimpleNamespace(call=SimpleNamespace(cancelled=gone)), request=name)
+        for name, gone in (("cancelled", True), ("live", False))
+    ]
+    outcomes = Meeting(1e9, 1)._outcomes(stack)
+    assert trained == ["live"]
+    assert isinstance(outcomes[0], Cancelled)
+    assert outcomes[1] == "outcome"
 
 
 def test_a_block_can_be_used_after_an_error(digits):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from wellposed import NetClassifier, fit_together
+from wellposed.training.meeting import Meeting
 
 ENDLESS = 10**9
 NET = NetClassifier((8,), max_epochs=ENDLESS, batch_size=32, random_state=0)
@@ -76,6 +78,25 @@ def test_an_interrupted_search_is_not_fitted(digits, ctrl_c):
     with fit_together(), pytest.raises(KeyboardInterrupt):
         search.fit(*digits)
     assert not hasattr(search, "cv_results_")
+
+
+def test_a_second_ctrl_c_while_tasks_are_told(digits, ctrl_c, no_thread_left, monkeypatch):
+    """What it leaves untold is told as the block is left."""
+    real, struck = Meeting._tell, []
+
+    def tell(self, post, outcome):
+        if threading.current_thread() is threading.main_thread() and not struck:
+            struck.append(post)
+            raise KeyboardInterrupt
+        real(self, post, outcome)
+
+    monkeypatch.setattr(Meeting, "_tell", tell)
+    grid = {"hidden_layer_sizes": [(8,), (9,), (10,)]}
+    ctrl_c(0.5)
+    with pytest.raises(KeyboardInterrupt), fit_together(n_trainers=1):
+        GridSearchCV(NET, grid, cv=2).fit(*digits)
+    assert struck
+    no_thread_left()
 
 
 @pytest.mark.slow

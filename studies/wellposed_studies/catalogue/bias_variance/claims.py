@@ -93,6 +93,7 @@ def too_much_hurts(results: Results) -> Estimate:
     estimate = jackknife(
         lambda i: float((difference[:, i].mean(axis=1) / scale[:, i].mean(axis=1)).min()),
         difference.shape[1],
+        of=len(REGULARIZERS),
     )
     return replace(estimate, note=word(REGULARIZERS[int(np.argmin(shares))]))
 
@@ -106,7 +107,7 @@ def variance_peaks(results: Results) -> Estimate:
     second = _variances(results, axis, slice(n // 2, None))
     peak = 1 + int(first[1:-1].argmax())
     rises = second[peak] - second[[0, -1]]
-    return jackknife(lambda i: float(rises[:, i].mean(axis=1).min()), second.shape[1])
+    return jackknife(lambda i: float(rises[:, i].mean(axis=1).min()), second.shape[1], of=2)
 
 
 def _variances(results: Results, axis: Axis, part: slice) -> np.ndarray:
@@ -160,8 +161,9 @@ def best_pays(results: Results, loss: str) -> Estimate:
     axes = _axes(results, loss)
     errors = np.vstack([axis.matrix("error") for axis in axes])
     chosen, tested = choose_then_test(errors)
-    owner = np.repeat(REGULARIZERS, [len(axis.settings) for axis in axes])[chosen]
-    return replace(share_saved(tested[axes[0].off], tested[chosen]), note=word(owner))
+    name, _ = [setting for axis in axes for setting in axis.settings][chosen]
+    note = "no regularizer" if name == "none" else word(name)
+    return replace(share_saved(tested[axes[0].off], tested[chosen]), note=note)
 
 
 def all_move(results: Results, loss: str, component: str, sign: int) -> Estimate:

@@ -161,9 +161,9 @@ def trades(results: Results) -> pd.DataFrame:
                     "regularizer": regularizer,
                     "chosen": axis.strengths[chosen],
                     "chosen_is_off": chosen == axis.off,
-                    "first": 1 - first[chosen] / first[axis.off],
-                    "saved": (_term(off, "variance") - _term(best, "variance")) / off.error,
-                    "paid": (_term(best, "bias") - _term(off, "bias")) / off.error,
+                    "first": 1 - share(first[chosen], first[axis.off]),
+                    "saved": share(_term(off, "variance") - _term(best, "variance"), off.error),
+                    "paid": share(_term(best, "bias") - _term(off, "bias"), off.error),
                     "gain": gain.value,
                     "low": low,
                     "high": high,
@@ -178,7 +178,18 @@ def share_saved(off: np.ndarray, chosen: np.ndarray) -> Estimate:
     if np.array_equal(off, chosen):
         return exact(0.0)
     saved = off - chosen
-    return jackknife(lambda i: float(saved[i].mean() / off[i].mean()), len(off))
+    return jackknife(lambda i: share(saved[i].mean(), off[i].mean()), len(off))
+
+
+def share(part: float, whole: float) -> float:
+    """A quotient that is NaN where there is no whole.
+
+    Examples
+    --------
+    >>> share(1.0, 4.0), share(0.0, 0.0)
+    (0.25, nan)
+    """
+    return float(part) / float(whole) if whole else float("nan")
 
 
 def slopes(results: Results) -> pd.DataFrame:
@@ -209,7 +220,8 @@ def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
     named = [(axis, name, sign) for axis in axes for name, sign in signs.items()]
     sampled = np.array([sign * slope(axis.samples(name)) for axis, name, sign in named])
     values = [
-        sign * slope(axis.estimates(name)["estimate"].to_numpy()) for axis, name, sign in named
+        float(sign * slope(axis.estimates(name)["estimate"].to_numpy()))
+        for axis, name, sign in named
     ]
     least = int(np.argmin(values))
     axis, name, _ = named[least]
@@ -217,18 +229,23 @@ def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
     off = axis.samples("error")[axis.off]
     if axis.loss != "zero_one":
         estimate = jackknife(
-            lambda i: float(sampled[:, i].mean(axis=1).min() / off[i].mean()), len(off)
+            lambda i: share(sampled[:, i].mean(axis=1).min(), off[i].mean()),
+            len(off),
+            of=len(named),
         )
         return replace(estimate, note=note)
-    drawn = sampled.min(axis=0) / off
+    with np.errstate(all="ignore"):
+        drawn = sampled.min(axis=0) / off
 
     def interval(level: float) -> tuple[float, float]:
+        if (1 - level) / 2 < 1 / len(drawn):  # beyond what so many replicates can tell
+            return -np.inf, np.inf
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
-    value = values[least] / axis.estimates("error")["estimate"].iloc[axis.off]
+    value = share(values[least], axis.estimates("error")["estimate"].iloc[axis.off])
     n = _repetitions(axis.results)
-    return Estimate(float(value), interval, n, "percentile bootstrap", note)
+    return Estimate(value, interval, n, "percentile bootstrap", note, len(named))
 
 
 def slope(values: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ def per_decade(results: Results, column: str, sign: int) -> Estimate:
         changes.append(sign * np.diff(wide[_decades(part)], axis=0))
     n = min(change.shape[1] for change in changes)
     stacked = np.vstack([change[:, :n] for change in changes])
-    return jackknife(lambda i: float(stacked[:, i].mean(axis=1).min()), n)
+    return jackknife(lambda i: float(stacked[:, i].mean(axis=1).min()), n, of=len(stacked))
 
 
 def _decades(part: pd.DataFrame) -> np.ndarray:
@@ -141,7 +141,7 @@ def spread_ratio(results: Results, treatment: str) -> Estimate:
         return spread(P[i]) / max(spread(Q[i]), 1e-12)
 
     n = min(len(P) for P, _ in pairs.values())
-    estimate = jackknife(lambda i: max(ratio(name, i) for name in pairs), n)
+    estimate = jackknife(lambda i: max(ratio(name, i) for name in pairs), n, of=len(pairs))
     return replace(estimate, note=str(max(pairs, key=lambda name: ratio(name, slice(None)))))
 
 
