@@ -203,6 +203,11 @@ class BaseNet(BaseEstimator):
             from .module_network import ModuleNetwork
 
             network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
+            if self.max_norm and len(network.layers) < 2:
+                raise ValueError(
+                    f"max_norm={self.max_norm:g} acts on hidden units, and the module that "
+                    "network=callable built has one layer of weights. Set max_norm=None."
+                )
             if self.dropout and not network.hidden_units:
                 raise ValueError(
                     f"dropout={self.dropout:g} acts on what each nn.Linear but the first is fed, "
@@ -270,7 +275,10 @@ class BaseNet(BaseEstimator):
         loss, _ = evaluate(network, request.loss, final.state.theta, rows)
         if loss <= 1.1 * constant:
             return
-        if final.loss_curve[-1] > final.loss_curve[0]:
+        decay = self.learning_rate * (self.weight_decay or 0.0)
+        if decay > 1:
+            advice = f"learning_rate * weight_decay = {decay:g} > 1: lower one of them"
+        elif final.loss_curve[-1] > final.loss_curve[0]:
             advice = f"It has risen: lower learning_rate={self.learning_rate:g}"
         elif request.patience is not None:
             advice = "Change learning_rate, or raise n_iter_no_change"

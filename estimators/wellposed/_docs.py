@@ -43,11 +43,12 @@ default="relu"
     weight_decay : float >= 0, default=0
         Multiplies weights by ``1 - learning_rate * weight_decay`` at every update, outside the
         loss (Loshchilov and Hutter 2019). Equal to `l2` under plain sgd; under adam it is not.
-    max_norm : float > 0 or None, default=None
-        Largest 2-norm of each hidden unit's incoming weights, bias excluded (section 7.2).
-    norm_constraint : float > 0 or None, default=None
-        Largest 2-norm of all weights together (section 7.2). Under sgd the constrained problem is
-        solved; under adam the constraint is kept, and training stops elsewhere.
+    max_norm : float >= 0 or None, default=None
+        Largest 2-norm of each hidden unit's incoming weights, bias excluded (section 7.2). 0, as
+        for all others, is off.
+    norm_constraint : float >= 0 or None, default=None
+        Largest 2-norm of all weights together, 0 is off (section 7.2). Under sgd the constrained
+        problem is solved; under adam the constraint is kept, and training stops elsewhere.
     dropout : float in [0, 1), default=0
         Share of hidden units dropped at each step (section 7.12), inverted.
     input_dropout : float in [0, 1), default=0

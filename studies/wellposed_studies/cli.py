@@ -99,7 +99,8 @@ def list_studies(names: tuple[str, ...]) -> None:
         minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
         data = ", ".join(study.data)
         about = f"; {', '.join(minutes)} on two cores" if minutes else ""
-        click.echo(f"  {len(study.claims)} claims; on {data}{about}")
+        n = len(study.claims)
+        click.echo(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")
         for claim in study.claims:
             click.echo(f"    - {claim.statement}")
     if not names and not _built_in():
@@ -282,7 +283,8 @@ def verify(names: tuple[str, ...], results: Path) -> None:
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the finished reports.  [default: reports/_output in a clone, else reports]",
+    help="Folder for the finished reports.  [default: RESULTS/reports; for a clone's own results "
+    "reports/_output]",
 )
 def report(
     names: tuple[str, ...], formats: str, engine: Any, results: Path, output: Path | None
@@ -358,9 +360,11 @@ def _own_table(data: str | None, target: str | None, task: Any) -> OwnTable | No
                 "--target and --task say something about --data, which is missing."
             )
         return None
-    from .own_table import open_table
+    from .own_table import describe, open_table
 
-    return open_table(data, target, task)
+    own = open_table(data, target, task)
+    click.echo(describe(own))
+    return own
 
 
 def _duration(minutes: float) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from . import catalogue
+from .claims import Claim
 from .errors import StudyError, UnknownStudy, suggest
 from .study import Source, Study
 
@@ -150,6 +151,8 @@ def _check(path: str, study: Study) -> None:
             )
     seen = set()
     for claim in study.claims:
+        if not isinstance(claim, Claim):
+            raise StudyError(f"{path}: claims of {kind} holds {claim!r}; expected Claim(...)s.")
         if claim.name in seen:
             raise StudyError(f"{path}: {kind} has two claims named {claim.name!r}.")
         seen.add(claim.name)

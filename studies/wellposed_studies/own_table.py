@@ -73,6 +73,25 @@ def open_table(path: str, target: str | None, task: Task | None = None) -> OwnTa
     return table
 
 
+def describe(table: OwnTable) -> str:
+    """What is in a table, in a line.
+
+    Raises
+    ------
+    DataError
+        As `open_table` does.
+    """
+    features, values, _ = _read(Path(table.path), table.target)
+    kind = "a quantity (regression)"
+    if table.task == "classification":
+        kind = f"{len(np.unique(_encode_target(table, values)))} classes"
+    inputs = "1 input" if features.shape[1] == 1 else f"{features.shape[1]} inputs"
+    return (
+        f"{Path(table.path).name}: {len(features)} rows, {inputs} ({_some(list(features))}), the "
+        f"target {table.target!r} taken for {kind}"
+    )
+
+
 def load_table(table: OwnTable) -> dict[str, Any]:
     """``X``, float64 (n_samples, n_features), and ``y``: float64, or class numbers as int64."""
     features, values, _ = _read(Path(table.path), table.target)
@@ -102,6 +121,11 @@ def _read(path: Path, target: str | None) -> tuple[pd.DataFrame, np.ndarray, str
     if target not in columns:
         raise DataError(f"{path.name} has no column {target!r}. {suggest(target, columns)}")
     frame.columns = columns  # type: ignore[assignment]
+    if columns[0].startswith("Unnamed: ") and np.array_equal(frame.iloc[:, 0], range(len(frame))):
+        raise DataError(
+            f"the first column of {path.name} has no name and numbers the rows. Write the file "
+            "without it (for instance with to_csv(..., index=False)), or name it."
+        )
     return frame.drop(columns=target), frame[target].to_numpy(), target
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -284,7 +285,7 @@ def _measured(row: Mapping[Any, Any]) -> str:
 
 
 def evidence(row: Mapping[Any, Any]) -> str:
-    """A verdict's measured value, with its interval and the number of repetitions if it has one.
+    """A verdict's measured value, with its interval, level and repetitions if it has any.
 
     Examples
     --------
@@ -299,7 +300,9 @@ def evidence(row: Mapping[Any, Any]) -> str:
         value, low, high = (number(row[name], digits) for name in ("value", "low", "high"))
         if low != high:
             break
-    return f"{value} ({low} to {high}, n = {row['n']})"
+    level = row.get("level", nan)
+    at = "" if isnan(level) else f" at {100 * level:.4g} %"
+    return f"{value} ({low} to {high}{at}, n = {row['n']})"
 
 
 def number(value: float, digits: int = 3) -> str:

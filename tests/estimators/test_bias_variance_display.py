@@ -197,6 +197,9 @@ def test_refusals(ridge_display, truth):
         ridge_display.plot(kind="bars")
     with pytest.raises(ValueError, match="Invalid parameter 'alfa'"):
         BiasVarianceDisplay.from_estimator(Ridge(), truth, param_name="alfa", param_range=[1.0])
+    for name, values in (("alpha", []), ("alpha", 0.1), (None, [1.0])):
+        with pytest.raises(ValueError, match=r"expected the name of a parameter and a sequence"):
+            BiasVarianceDisplay.from_estimator(Ridge(), truth, param_name=name, param_range=values)
     # A biased point, where variance lowers the 0-1 loss.
     labels = np.ones((30, 200), dtype=int)
     labels[:5] = 0

@@ -287,6 +287,8 @@ def test_a_factory_that_cannot_be_called_or_dropped_out_is_told_so(digits):
         NetClassifier(network=lambda n_inputs: nn.Linear(n_inputs, 10)).fit(*digits)
     with pytest.raises(ValueError, match=r"dropout=0.5 acts on what each nn.Linear but the first"):
         NetClassifier(network=linear, dropout=0.5).fit(*digits)
+    with pytest.raises(ValueError, match=r"max_norm=1 acts on hidden units, and the module"):
+        NetClassifier(network=linear, max_norm=1.0).fit(*digits)
 
 
 def frozen_first(n_inputs, n_outputs):
@@ -327,7 +329,7 @@ def test_what_dropout_acts_on_is_never_the_inputs():
     assert hooked(convolutional) == [144]
 
 
-@pytest.mark.parametrize("name", ["l2", "weight_noise", "norm_constraint", "max_norm"])
+@pytest.mark.parametrize("name", ["l2", "weight_noise", "norm_constraint", "weight_decay"])
 def test_a_module_that_trains_biases_only_has_no_weights_to_regularize(digits, name):
     def biases_only(n_inputs, n_outputs):
         module = perceptron(n_inputs, n_outputs)

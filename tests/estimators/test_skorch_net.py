@@ -108,6 +108,12 @@ def test_early_stopping_callback_ends_training_normally(digits):
     np.testing.assert_array_equal(model.coefs_[0], short.coefs_[0])
 
 
+def test_a_callback_that_watches_what_is_not_there(digits):
+    sentence = r"\(EarlyStopping\) watches 'valid_loss', and there are no validation rows"
+    with pytest.raises(ValueError, match=sentence):
+        NetClassifier(**SETTINGS, callbacks=[EarlyStopping()]).fit(*digits)
+
+
 def test_keyboard_interrupt_of_a_callback_is_a_stop(digits):
     model = NetClassifier(**SETTINGS, callbacks=[Stop()]).fit(*digits)
     assert model.n_iter_ == 3

@@ -80,7 +80,8 @@ def test_what_quarto_is_asked(fake, project, monkeypatch, tmp_path):
     folder = project(doc=HEAD, other=HEAD)
     monkeypatch.setenv("QUARTO_PATH", str(fake()))
     written = render(["doc"], results_dir=tmp_path / "results")
-    assert written == [folder / "_output" / "doc.html", folder / "_output" / "doc.pdf"]
+    place = tmp_path / "results" / "reports"
+    assert written == [place / "doc.html", place / "doc.pdf"]
     assert all(path.read_text() == "<html>from quarto</html>" for path in written)
     calls = fake.calls()
     assert [call["arguments"] for call in calls] == [

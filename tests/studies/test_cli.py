@@ -135,6 +135,7 @@ def test_a_users_own_table(wellposed, toy, tmp_path):
     frame.to_csv(tmp_path / "my.csv", index=False)
     assert "comes back" not in wellposed("run", toy)
     output = wellposed("run", toy, "--data", "my.csv", "--target", "price")
+    assert "my.csv: 50 rows, 1 input (a), the target 'price' taken for a quantity" in output
     assert "on my, line" in output
     assert f"with: wellposed run {toy} --profile quick --seed 0 --results results\n" in output
     assert "comes back" not in wellposed("run", toy, "--data", "my.csv", "--target", "price")
@@ -180,7 +181,8 @@ def test_a_study_that_fails_does_not_keep_the_next_from_running(wellposed, toy):
     output = wellposed("run", "./broken.py", toy, code=1)
     assert "1 of 1 cells failed" in output
     assert "toy-study: 200 cells" in output
-    pd.DataFrame({"a": range(50), "y": ["no", "yes"] * 25}).to_csv("my.csv")
+    table = pd.DataFrame({"a": range(50), "y": ["no", "yes"] * 25})
+    table.to_csv("my.csv", index=False)
     output = wellposed("run", "./broken.py", toy, "--data", "my.csv", "--target", "y", code=2)
     assert output.count("Error: my is a classification table") == 2, "each is told"
 

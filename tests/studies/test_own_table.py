@@ -9,7 +9,7 @@ import pytest
 from wellposed_studies.data import Selection, data_sets, load_anew, load_data
 from wellposed_studies.discovery import find
 from wellposed_studies.errors import DataError, StudyError
-from wellposed_studies.own_table import OwnTable, load_table, open_table
+from wellposed_studies.own_table import OwnTable, describe, load_table, open_table
 from wellposed_studies.runner import run
 
 
@@ -111,6 +111,18 @@ def test_what_is_wrong_with_a_csv_is_said(tmp_path, text, sentence):
     (tmp_path / "my.csv").write_text(text)
     with pytest.raises(DataError, match=sentence):
         open_table(str(tmp_path / "my.csv"), "y")
+
+
+def test_row_numbers_are_no_input(frame, tmp_path):
+    frame.to_csv(tmp_path / "my.csv")
+    with pytest.raises(DataError, match=r"first column of my.csv has no name and numbers the rows"):
+        open_table(str(tmp_path / "my.csv"), "y")
+
+
+def test_a_table_is_described(frame, tmp_path):
+    table = open_table(write(frame.assign(y=["no", "yes"] * 30), tmp_path / "my.csv"), "y")
+    expected = "my.csv: 60 rows, 3 inputs (a, b, c), the target 'y' taken for 2 classes"
+    assert describe(table) == expected
 
 
 def test_columns_without_a_name_are_columns(tmp_path):

@@ -11,7 +11,7 @@ from wellposed._bias_variance.result import Array, Intervals
 
 Points = dict[str, Array]
 
-N_RESAMPLES = 1000
+N_RESAMPLES = 2000
 
 
 def jackknife(per_point: Points, without: Callable[[int], Points], R: int) -> tuple[Points, Points]:

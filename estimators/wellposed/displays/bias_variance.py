@@ -155,6 +155,11 @@ class BiasVarianceDisplay:
         ValueError
             If `estimator` has no such parameter, or as :func:`~wellposed.bias_variance` does.
         """
+        if not isinstance(param_name, str) or not np.iterable(param_range) or not len(param_range):
+            raise ValueError(
+                f"param_name={param_name!r} and param_range={param_range!r}; expected the name of "
+                "a parameter and a sequence of one value of it or more."
+            )
         candidates = [clone(estimator).set_params(**{param_name: value}) for value in param_range]
         results = bias_variance_of(candidates, X, y, **options)
         display = cls(results, param_name=param_name, param_range=param_range)

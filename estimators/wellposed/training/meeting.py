@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from numbers import Integral, Real
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
@@ -35,6 +37,15 @@ _MAX_TASKS = 256  # let in at the same time
 _MAX_BUSY = 4  # of them, unless they wait: they share the interpreter's lock
 _COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
 _PATIENCE = 3.0  # seconds without news after which busy tasks are no longer waited for
+
+
+def _check(max_memory: Any, n_trainers: Any) -> None:
+    if not isinstance(max_memory, Real) or not float(max_memory) > 0:
+        raise ValueError(f"max_memory={max_memory!r} must be a positive number of bytes.")
+    if n_trainers is not None and (not isinstance(n_trainers, Integral) or int(n_trainers) < 1):
+        raise ValueError(
+            f"n_trainers={n_trainers!r} must be a positive integer, or None for the number of CPUs."
+        )
 
 
 class Meeting:
@@ -54,9 +65,8 @@ class Meeting:
     """
 
     def __init__(self, max_memory: float, n_trainers: int | None = None) -> None:
-        if not max_memory > 0:
-            raise ValueError(f"max_memory={max_memory!r} must be a positive number of bytes.")
-        self.max_memory = max_memory
+        _check(max_memory, n_trainers)
+        self.max_memory = float(max_memory)
         self.stack_sizes: list[int] = []
         self._workshop = Workshop(n_trainers)
         self._lock = threading.Lock()

@@ -157,6 +157,16 @@ class SkorchNet(NeuralNet):
         self.train(replace(self.request, rows=self._make_rows(X, y), start=self.state))
         return self
 
+    def _check_monitors(self, request: Request) -> None:
+        for name, callback in self.callbacks_:
+            monitor = getattr(callback, "monitor", None)
+            if request.validation is None and monitor in ("valid_loss", "valid_loss_best"):
+                raise ValueError(
+                    f"callbacks={name!r} ({type(callback).__name__}) watches {monitor!r}, and "
+                    "there are no validation rows. Give fit X_val and y_val, or let it watch "
+                    "'train_loss'."
+                )
+
     def train_step(self, batch: Any, **fit_params: Any) -> Any:
         raise RuntimeError("A stack has no step for one batch alone. Use partial_fit.")
 
@@ -180,6 +190,7 @@ class SkorchNet(NeuralNet):
 
         ``abandoned`` is asked before each step whether to give up, raising `Abandoned`.
         """
+        self._check_monitors(request)
         state, start = self.state, request.start
         state.moments, state.n_updates = (start.moments, start.n_updates) if start else ([], 0)
         X, y = _arrays(request, request.rows)

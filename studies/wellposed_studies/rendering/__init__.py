@@ -79,6 +79,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
 
+from ..results import DEFAULT_RESULTS
 from .errors import RenderError
 from .quarto import find_quarto, render_with_quarto
 from .sources import available, choose, reports_folder
@@ -109,8 +110,8 @@ def render(
     results_dir : path
         The results folder of `wellposed run`.
     output_dir : path, optional
-        By default `_output` beside the sources in a clone, `reports` in the current folder for
-        an installed package.
+        By default `reports` in the results folder; for a clone's own `results` it is `_output`
+        beside the sources.
 
     Returns
     -------
@@ -136,9 +137,7 @@ def render(
     quarto = _quarto(engine)
     results, source = Path(results_dir), reports_folder()
     chosen = choose(names, source, results)
-    if output_dir is None:
-        output_dir = Path("reports") if source.name == "_reports" else source / "_output"
-    target = Path(output_dir)
+    target = Path(output_dir) if output_dir is not None else _usual_place(source, results)
     written = []
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="wellposed-report-") as scratch:
@@ -155,6 +154,13 @@ def render(
                 _refuse_external(produced["html"])
             written += [_place(produced[fmt], target) for fmt in wanted]
     return written
+
+
+def _usual_place(source: Path, results: Path) -> Path:
+    """A clone's own results have theirs in the clone; others lie beside what they report."""
+    if source.name != "_reports" and results.resolve() == source.parent.resolve() / DEFAULT_RESULTS:
+        return source / "_output"
+    return results / "reports"
 
 
 def _quarto(engine: str) -> Path | None:

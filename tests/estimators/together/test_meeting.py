@@ -178,6 +178,11 @@ def test_zero_jobs_and_no_memory_are_refused():
         Parallel(n_jobs=0)(delayed(abs)(i) for i in range(3))
     with pytest.raises(ValueError, match="max_memory=0 must be a positive number"), fit_together(0):
         pass
+    with pytest.raises(ValueError, match="max_memory='x' must be"), fit_together("x"):
+        pass
+    for n in (0, -1, 1.5):
+        with pytest.raises(ValueError, match=f"n_trainers={n} must"), fit_together(n_trainers=n):
+            pass
     with pytest.raises(TypeError, match="max_memroy"), parallel_config("wellposed", max_memroy=1):
         pass
 

@@ -193,14 +193,14 @@ def _real(data: str, loss: str, title: str) -> list[Claim]:
         ),
         (
             "variance-falls",
-            f"On {title}, every regularizer lowers variance as it gets stronger.",
+            f"On {title}, every regularizer lowers variance over its range.",
             "fall per step of strength, a share of the error, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="variance", sign=-1),
         ),
         (
             "bias-rises",
-            f"On {title}, every regularizer raises bias as it gets stronger.",
+            f"On {title}, every regularizer raises bias over its range.",
             "rise of bias + noise per step of strength, a share of the error, least of six",
             at_least(0),
             partial(all_move, loss=loss, component="bias", sign=1),
@@ -270,7 +270,7 @@ CLAIMS = [
     *(
         Claim(
             name=f"moves-{name.replace('_', '-')}",
-            statement=f"{words} raises bias² and lowers variance.",
+            statement=f"{words} raises bias² and lowers variance, over the whole range.",
             measured="the smaller of rise and fall, share of the error per step of strength",
             threshold=at_least(0),
             oracle="the true function, independent training sets",
@@ -296,8 +296,8 @@ CLAIMS = [
     ),
     Claim(
         name="best-inside",
-        statement="The best strength lies inside the range: of each regularizer there is a too "
-        "much.",
+        statement="Of each regularizer there is a too much: its strongest is worse than the one "
+        "chosen.",
         measured="share by which the strongest is worse than the chosen one, least of six",
         threshold=at_least(SMALL),
         oracle="the true function, independent training sets",

@@ -127,14 +127,14 @@ def penalty_pays(results: Results, penalty: str) -> Estimate:
     return jackknife(lambda i: float(1 - tested[chosen, i].mean() / none[i].mean()), len(none))
 
 
-def spread_ratio(results: Results, treatment: str) -> Estimate:
+def spread_ratio(results: Results, treatment: str, without: str) -> Estimate:
     """Spread between seeds with a treatment over that without, root mean square over the test
     points; the larger of the data sets'."""
     table = results.stacked("prediction", question="seeds")
     pairs = {}
     for name, part in table.groupby("data"):
         by = part.set_index("treatment")["prediction"]
-        pairs[name] = (by[treatment], by["none"])
+        pairs[name] = (by[treatment], by[without])
 
     def ratio(name: Any, i: np.ndarray | slice) -> float:
         P, Q = pairs[name]

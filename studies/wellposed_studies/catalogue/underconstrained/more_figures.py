@@ -13,6 +13,7 @@ from . import figures
 from .data import wave
 from .evidence import spread
 from .figures import GREY, sets_of
+from .network import TREATMENTS
 from .penalties import N_COLUMNS
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def filters(results: Results) -> Figure:
         x = part["unpenalised"] / part["threshold"]
         y = part["weight"] / part["threshold"]
         axes[1].plot(x, y, "oD^"[i], color=PALETTE[i], label=f"α = {strength:g} of the largest")
-    x = np.linspace(-4, 4, 161)
+    x = np.linspace(-4.3, 4.3, 161)
     soft = np.sign(x) * np.maximum(np.abs(x) - 1, 0)
     axes[1].plot(x, soft, color=GREY, lw=1, zorder=0, label="soft thresholding")
-    axes[1].set(xlim=(-4, 4), ylim=(-3.2, 3.2), title="L1 on principal axes")
+    axes[1].set(xlim=(-4.3, 4.3), ylim=(-3.4, 3.4), title="L1 on principal axes")
     axes[1].set_xlabel("unpenalised weight, in thresholds α / H")
     axes[1].set_ylabel("weight with L1, in thresholds")
     axes[1].legend(loc="upper left")
@@ -123,17 +124,17 @@ def penalty_paths(results: Results) -> Figure:
 
 
 def seeds(results: Results) -> Figure:
-    """Fits of one training set from several seeds, without penalty, with L2, stopped early."""
+    """Fits of one training set from several seeds, by each treatment."""
     data = results.data("wave")
     predictions = _predictions(results, "wave")
-    figure, axes = new(1, 3, 2.8, sharex=True, sharey=True)
+    figure, axes = new(1, len(TREATMENTS), 2.6, sharex=True, sharey=True)
     x = data.X_test[:, 0]
-    for ax, treatment in zip(axes, ("none", "l2", "early stopping")):
+    for ax, (treatment, title) in zip(axes, TREATMENTS.items()):
         ax.plot(x, predictions[treatment][:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
         ax.plot([], [], color=PALETTE[1], lw=1, label="one seed each")
         ax.plot(x, wave(x), color=PALETTE[6], lw=1.4, label="the truth")
         ax.plot(data.X_train[:, 0], data.y_train, "o", color=PALETTE[0], label="training rows")
-        ax.set_title({"none": "no penalty", "l2": "L2"}.get(treatment, treatment))
+        ax.set_title(title)
         ax.set_xlabel("input")
     axes[0].set_ylabel("output")
     axes[0].set_ylim(-2.2, 2.2)
@@ -151,7 +152,7 @@ def _predictions(results: Results, name: str) -> dict[str, np.ndarray]:
 def spreads(results: Results) -> Figure:
     """Spread between seeds and test error by treatment."""
     table = results.stacked("prediction", question="seeds")
-    treatments = ["none", "l2", "early stopping"]
+    treatments = list(TREATMENTS)
     figure, axes = new(1, 2, 2.8)
     for k, name in enumerate(sets_of(results, table)):
         x = np.arange(len(treatments)) + (k - 0.5) * 0.16
@@ -167,7 +168,7 @@ def spreads(results: Results) -> Figure:
     axes[1].set_ylabel("mean squared error")
     for ax in axes:
         ax.set_yscale("log")
-        ax.set_xticks(range(len(treatments)), ["no penalty", "L2", "early\nstopping"])
+        ax.set_xticks(range(len(treatments)), list(TREATMENTS.values()))
         ax.set_xlim(-0.5, len(treatments) - 0.5)
         ax.grid(axis="x", visible=False)
     axes[0].legend()

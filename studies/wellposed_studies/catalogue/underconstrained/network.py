@@ -11,23 +11,33 @@ from ...study import Cell
 #: Units of the hidden layer and strength of L2.
 HIDDEN = (64,)
 L2 = 0.03
-TREATMENTS = ("none", "l2", "early stopping")
+#: How a network is trained, and what a figure calls it.
+TREATMENTS = {
+    "none": "no penalty,\nL-BFGS",
+    "l2": "L2,\nL-BFGS",
+    "adam": "no penalty,\nAdam",
+    "early stopping": "stopped early,\nAdam",
+}
+EPOCHS = 10_000
 
 
 def seeds(cell: Cell) -> dict[str, Any]:
     """One training set, another seed for the first weights in every repetition.
 
-    Without penalty and with L2 the objective is minimised by lbfgs until nothing is left to gain;
-    early stopping takes Adam's steps until rows of their own say stop.
+    With and without L2 the objective is minimised by L-BFGS until nothing is left to gain. Early
+    stopping takes Adam's steps until rows of their own say stop, and is to be compared with as many
+    steps of Adam as fit the rows: optimizers have preferences of their own.
     """
     from wellposed import NetRegressor
 
     data, treatment = cell.data, cell.params["treatment"]
     settings: dict[str, Any] = {"solver": "lbfgs", "max_epochs": 5000}
     settings["tol"] = 1e-4 if treatment == "l2" else 1e-5
+    if treatment in ("adam", "early stopping"):
+        settings = {"solver": "adam", "learning_rate": 0.005, "max_epochs": EPOCHS}
+        settings["batch_size"] = None
     if treatment == "early stopping":
-        settings = {"solver": "adam", "learning_rate": 0.005, "max_epochs": 1000}
-        settings |= {"early_stopping": True, "n_iter_no_change": 100, "batch_size": None}
+        settings |= {"early_stopping": True, "n_iter_no_change": 100}
     net = NetRegressor(
         HIDDEN,
         activation="tanh",
