@@ -31,8 +31,9 @@ def make_project(folder: Path, **documents: str) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Make a project of documents and let `render` find it."""
+    """Make a project of documents in the current folder, an empty one, and let `render` find it."""
     monkeypatch.delenv("QUARTO_PATH", raising=False)
+    monkeypatch.chdir(tmp_path)
 
     def make(**documents: str) -> Path:
         folder = make_project(tmp_path / "reports", **documents)

@@ -80,8 +80,7 @@ def test_what_quarto_is_asked(fake, project, monkeypatch, tmp_path):
     folder = project(doc=HEAD, other=HEAD)
     monkeypatch.setenv("QUARTO_PATH", str(fake()))
     written = render(["doc"], results_dir=tmp_path / "results")
-    place = tmp_path / "results" / "reports"
-    assert written == [place / "doc.html", place / "doc.pdf"]
+    assert written == [folder / "_output" / "doc.html", folder / "_output" / "doc.pdf"]
     assert all(path.read_text() == "<html>from quarto</html>" for path in written)
     calls = fake.calls()
     assert [call["arguments"] for call in calls] == [
@@ -94,6 +93,13 @@ def test_what_quarto_is_asked(fake, project, monkeypatch, tmp_path):
         assert {"_quarto.yml", "doc.qmd", "references.bib", "theme"} <= set(call["files"])
         assert Path(call["folder"]) != folder, "the sources' folder is not written to"
         assert not Path(call["folder"]).exists(), "the scratch copy is removed"
+
+
+def test_reports_of_other_results_lie_beside_them(fake, project, monkeypatch, tmp_path):
+    project(doc=HEAD)
+    monkeypatch.setenv("QUARTO_PATH", str(fake()))
+    elsewhere = tmp_path / "others"
+    assert render(["doc"], ["html"], results_dir=elsewhere) == [elsewhere / "reports" / "doc.html"]
 
 
 def test_auto_falls_back_to_the_embedded_engine(project, monkeypatch):
@@ -177,13 +183,13 @@ def test_sources_missing_says_where_they_were_looked_for(monkeypatch, tmp_path):
     assert sources.reports_folder() == installed
 
 
-def test_an_installed_package_writes_below_the_current_folder(project, monkeypatch, tmp_path):
+def test_an_installed_package_writes_below_the_results(project, monkeypatch, tmp_path):
     folder = project(doc=HEAD + "text\n")
     installed = folder.rename(folder.with_name("_reports"))
     monkeypatch.setattr(rendering, "reports_folder", lambda: installed)
     monkeypatch.chdir(tmp_path)
     (page,) = render(["doc"], ["html"], engine="embedded")
-    assert page.resolve() == tmp_path / "reports" / "doc.html"
+    assert page.resolve() == tmp_path / "results" / "reports" / "doc.html"
 
 
 def test_a_folder_that_cannot_be_written(project, tmp_path):

@@ -168,7 +168,9 @@ def spreads(results: Results) -> Figure:
     axes[1].set_ylabel("mean squared error")
     for ax in axes:
         ax.set_yscale("log")
-        ax.set_xticks(range(len(treatments)), list(TREATMENTS.values()))
+        ax.set_xticks(
+            range(len(treatments)), [title.replace(" ", "\n") for title in TREATMENTS.values()]
+        )
         ax.set_xlim(-0.5, len(treatments) - 0.5)
         ax.grid(axis="x", visible=False)
     axes[0].legend()
