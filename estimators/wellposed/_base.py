@@ -18,8 +18,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _parameters
 from ._arrays import Arrays, hold_out, validate, validate_held_out
+from ._convergence import warn_if_nothing_learned, warn_of_lbfgs
 from .networks import MLP
-from .training.evaluation import constant_losses, evaluate, outputs
+from .training.evaluation import evaluate, outputs
 from .training.meeting import run
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
@@ -117,7 +118,7 @@ class BaseNet(BaseEstimator):
         if self.retrain is not None:
             assert held_out is not None
             final = self._retrain(outcome, request, arrays, held_out)
-        self._warn_of_failure(request, outcome, final)
+        warn_if_nothing_learned(self, request, outcome, final)
         self._set_fitted(request, outcome, final)
         return self
 
@@ -203,24 +204,7 @@ class BaseNet(BaseEstimator):
             from .module_network import ModuleNetwork
 
             network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
-            if self.max_norm and len(network.layers) < 2:
-                raise ValueError(
-                    f"max_norm={self.max_norm:g} acts on hidden units, and the module that "
-                    "network=callable built has one layer of weights. Set max_norm=None."
-                )
-            if self.dropout and not network.hidden_units:
-                raise ValueError(
-                    f"dropout={self.dropout:g} acts on what each nn.Linear but the first is fed, "
-                    "and the module that network=callable built has no such layer. Set dropout=0 "
-                    "and put nn.Dropout into the module."
-                )
-            weighty = set(_parameters.strengths(self)) - _parameters.ON_DATA_OR_UNITS
-            if weighty and not network.n_weights:
-                name = min(weighty)
-                raise ValueError(
-                    f"{name}={getattr(self, name):g} acts on weights, and the module that "
-                    f"network=callable built has none to train. Set {name}=0."
-                )
+            _parameters.check_module(self, network)
             return network
         hidden = _parameters.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
@@ -247,58 +231,8 @@ class BaseNet(BaseEstimator):
             request.network.restore(before)  # the fitted model may be of the same module
             raise
         if request.solver == "lbfgs" and not outcome.reached:
-            spent = outcome.n_epochs >= request.max_epochs
-            advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"
-            warnings.warn(
-                f"lbfgs stopped after {outcome.n_epochs} iterations at an optimality of "
-                f"{outcome.optimality:.2g}, above tol={self.tol:g}"
-                f"{'' if spent else ': rounding allows no further progress'}. {advice}, or scale X "
-                "(StandardScaler).",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+            warn_of_lbfgs(self, request, outcome)
         return outcome
-
-    def _warn_of_failure(self, request: Request, outcome: Outcome, final: Outcome) -> None:
-        """Warn where the trained network's loss is above that of a constant prediction."""
-        if request.solver == "lbfgs":
-            return
-        network, rows = request.network, request.rows
-        zero, constant = constant_losses(request.loss, rows)
-        if constant <= 1e-12 * zero:  # the target is a constant
-            return
-        if network.n_weights == network.size:  # no biases
-            constant = zero
-        # The curve holds penalties and noise; it is cheap, and seldom above for no reason.
-        if max(outcome.loss_curve[-1], final.loss_curve[-1]) <= 1.1 * constant:
-            return
-        loss, _ = evaluate(network, request.loss, final.state.theta, rows)
-        if loss <= 1.1 * constant:
-            return
-        decay = self.learning_rate * (self.weight_decay or 0.0)
-        if decay > 1:
-            advice = f"learning_rate * weight_decay = {decay:g} > 1: lower one of them"
-        elif final.loss_curve[-1] > final.loss_curve[0]:
-            advice = f"It has risen: lower learning_rate={self.learning_rate:g}"
-        elif request.patience is not None:
-            advice = "Change learning_rate, or raise n_iter_no_change"
-        elif loss > zero:
-            advice = f"Lower learning_rate={self.learning_rate:g}, or raise max_epochs"
-        else:
-            advice = "Raise max_epochs or learning_rate"
-        advice += ", and scale X (StandardScaler)"
-        if request.loss == "squared_error":
-            y = rows.table[:-1, rows.targets]
-            mean, deviation = float(y.mean()), float(y.std(unbiased=False))
-            about = f", which has mean {mean:.3g} and standard deviation {deviation:.3g}"
-            advice += f" and y{about if rows.n_targets == 1 else ''} (TransformedTargetRegressor)"
-        warnings.warn(
-            f"The training loss is {loss:.3g} at the end, more than the {constant:.3g} of a "
-            f"prediction that is the same for all rows: the network has learned nothing from X. "
-            f"{advice}.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
 
     def _run_with_callbacks(self, request: Request) -> Outcome:
         from .training.skorch_net import make_net

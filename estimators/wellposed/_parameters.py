@@ -103,6 +103,28 @@ def check_combination(estimator: Any) -> None:
     _check_device(estimator.device)
 
 
+def check_module(estimator: Any, network: Any) -> None:
+    """Refuse regularizers that have nothing to act on in a module of the user's own."""
+    module = "the module that network=callable built has"
+    if estimator.max_norm and len(network.layers) < 2:
+        raise ValueError(
+            f"max_norm={estimator.max_norm:g} acts on hidden units, and {module} one layer of "
+            "weights. Set max_norm=None."
+        )
+    if estimator.dropout and not network.hidden_units:
+        raise ValueError(
+            f"dropout={estimator.dropout:g} acts on what each nn.Linear but the first is fed, and "
+            f"{module} no such layer. Set dropout=0 and put nn.Dropout into the module."
+        )
+    weighty = set(strengths(estimator)) - ON_DATA_OR_UNITS
+    if weighty and not network.n_weights:
+        name = min(weighty)
+        raise ValueError(
+            f"{name}={getattr(estimator, name):g} acts on weights, and {module} none to train. "
+            f"Set {name}=0."
+        )
+
+
 def _check_callbacks(callbacks: Any) -> None:
     from skorch.callbacks import Callback
 
