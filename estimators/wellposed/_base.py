@@ -24,7 +24,7 @@ from .training.evaluation import evaluate, outputs
 from .training.meeting import run
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
-from .training.threads import one_thread
+from .training.threads import in_one_thread
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +69,7 @@ class BaseNet(BaseEstimator):
     # ------------------------------------------------------------------ fitting
 
     @all_or_nothing
+    @in_one_thread
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -122,6 +123,7 @@ class BaseNet(BaseEstimator):
         self._set_fitted(request, outcome, final)
         return self
 
+    @in_one_thread
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         _parameters.check_combination(self)
@@ -344,6 +346,7 @@ class BaseNet(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_state")
 
+    @in_one_thread
     def _outputs(self, X: Any) -> np.ndarray:
         """Outputs [n, outputs] before the link function, in float64 if X or the network is."""
         check_is_fitted(self)
@@ -351,13 +354,8 @@ class BaseNet(BaseEstimator):
         theta = self._state.theta
         if X.dtype == np.float64:
             theta = theta.double()
-        with one_thread():
-            z = outputs(
-                self._network,
-                theta,
-                torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta),
-            )
-        return z.numpy(force=True)
+        rows = torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta)
+        return outputs(self._network, theta, rows).numpy(force=True)
 
     @property
     def coef_(self) -> np.ndarray:

@@ -11,7 +11,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from joblib import parallel_config, register_parallel_backend
 from joblib._parallel_backends import LokyBackend, ParallelBackendBase
 from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
+from sklearn import config_context
 
 from ._base import BaseNet
 from .training.meeting import Meeting
@@ -80,7 +81,7 @@ class TogetherBackend(ParallelBackendBase):
 
     @contextmanager
     def retrieval_context(self) -> Iterator[None]:
-        with self.meeting.waiting(self._calls[-1].call):
+        with self._calls[-1].waiting():
             yield
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
@@ -92,7 +93,7 @@ class TogetherBackend(ParallelBackendBase):
         ending = ending_task()  # which belongs to the call that goes on
         mine = ending is not None and any(ending.call is open_.call for open_ in self._calls)
         call = ending.call if ending and mine else self._calls[-1].call
-        task = Task(self.meeting, call, func, callback, _n_bytes(func))
+        task = Task(self.meeting, call, _without_filters(func), callback, _n_bytes(func))
         self.meeting.submit(task)
         return task
 
@@ -113,19 +114,93 @@ class _OpenCall:
         if task is not None and task.meeting is meeting:
             caller, self._nested = task, True
         self.call = Call(caller, task.call if task else None)
-        # scikit-learn's tasks swap the warning filters of the process, each in its own time.
-        self._filters = None if task else warnings.catch_warnings()
-        if self._filters:
-            self._filters.__enter__()
+        self._task, self._outermost = task, task is None
+        if self._outermost:
+            _filters.keep()
         meeting.join(self.call.caller)
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the caller as waiting, at the meeting of a block around this one as well."""
+        task = self._task
+        elsewhere = task is not None and task.meeting is not self._meeting
+        outer = task.meeting.waiting(self.call, task) if task and elsewhere else nullcontext()
+        with outer, self._meeting.waiting(self.call):
+            yield
+
     def close(self) -> None:
-        self.call.wait(_GRACE)
+        with self.waiting():
+            self.call.wait(_GRACE)
         if not self._nested:
             self._meeting.leave(self.call.caller)
             self._meeting.disperse(_GRACE)
-        if self._filters:
-            self._filters.__exit__(None, None, None)
+        if self._outermost:
+            _filters.release()
+
+
+class _Filters:
+    """The process's warning filters: those of before once no block and no call is open any more.
+
+    ``warnings.catch_warnings``, which scikit-learn itself uses, is for one thread at a time: the
+    last one to leave would leave the filters of another's inside behind.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_open = 0  # blocks and calls
+        self._list: Any = warnings.filters
+        self._filters: list[Any] = []
+
+    def keep(self) -> None:
+        """Note the filters, or that one more needs them."""
+        with self._lock:
+            if not self._n_open:
+                self._list, self._filters = warnings.filters, list(warnings.filters)
+            self._n_open += 1
+
+    def release(self) -> None:
+        """Restore the filters after the last one."""
+        with self._lock:
+            self._n_open -= 1
+            if not self._n_open and (
+                warnings.filters is not self._list or list(warnings.filters) != self._filters
+            ):
+                self._list[:] = self._filters
+                warnings.filters = self._list
+                warnings._filters_mutated()  # type: ignore[attr-defined]
+
+
+_filters = _Filters()
+
+
+class _WithConfig:
+    """A task of scikit-learn's with its configuration, and with the filters of the process.
+
+    scikit-learn's own wrapper empties the filters of the process and fills them again, which is
+    meant for tasks in other processes: in threads, a warning that another task gives in between
+    is shown although the user filters it.
+    """
+
+    def __init__(self, wrapper: Any) -> None:
+        self._function, self._config = wrapper.function, wrapper.config
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with config_context(**self._config):
+            return self._function(*args, **kwargs)
+
+
+def _without_filters(func: Any) -> Any:
+    """Take scikit-learn's handling of warning filters out of a batch of calls."""
+    names = {"function", "config", "warning_filters"}
+    items = getattr(func, "items", None)
+    if isinstance(items, list):
+        func.items = [
+            (_WithConfig(call) if names <= vars(call).keys() else call, *rest)
+            if hasattr(call, "__dict__")
+            else (call, *rest)
+            for call, *rest in items
+        ]
+    return func
 
 
 def _n_bytes(func: Any) -> int:
@@ -169,6 +244,8 @@ def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iter
     and fits into memory. What cannot be part of a stack (a module of your own, a fit with
     callbacks, an estimator of another library) is fitted as usual.
 
+    Warning filters that are set inside end with the block, as in ``warnings.catch_warnings``.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -185,8 +262,12 @@ def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iter
     [15]
     """
     backend = TogetherBackend(meeting=Meeting(max_memory, n_trainers))
-    with parallel_config(backend=backend, n_jobs=-1):
-        yield backend.meeting
+    _filters.keep()
+    try:
+        with parallel_config(backend=backend, n_jobs=-1):
+            yield backend.meeting
+    finally:
+        _filters.release()
 
 
 @contextmanager

@@ -34,9 +34,14 @@ class Post:
         self.told = threading.Event()
         self.outcome: Outcome | BaseException | None = None
 
-    def result(self) -> Outcome:
-        """Wait for the outcome; raises where it is an exception."""
+    def result_is_there(self) -> bool:
+        """Wait for news: the outcome, or that this task is to train."""
         self.told.wait()
+        self.told.clear()
+        return self.outcome is not None
+
+    def result(self) -> Outcome:
+        """Return the outcome; raises where it is an exception."""
         outcome, self.outcome = self.outcome, None
         assert outcome is not None
         if isinstance(outcome, Outcome):
@@ -78,6 +83,10 @@ class Board:
 
     def _full(self) -> list[Hashable]:
         return [key for key, posts in self._groups.items() if len(posts) >= posts[0].size]
+
+    def first(self) -> Post:
+        """Return one of the posts that wait."""
+        return next(iter(self._groups.values()))[0]
 
     def take(self, in_training: int, trainers: int | None) -> list[Post]:
         """Take a stack down: of the largest full group, or else of the largest.

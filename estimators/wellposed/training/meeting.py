@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from itertools import count
 from numbers import Integral, Real
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import torch
 
@@ -29,6 +29,7 @@ from .board import Board, Post
 from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
 from .tasks import Call, Cancelled, Task, current_task
+from .threads import after_fork
 from .workshop import MAX_THREADS, Workshop
 
 logger = logging.getLogger("wellposed")
@@ -36,7 +37,8 @@ logger = logging.getLogger("wellposed")
 _MAX_TASKS = 256  # let in at the same time
 _MAX_BUSY = 4  # of them, unless they wait: they share the interpreter's lock
 _COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
-_PATIENCE = 3.0  # seconds without news after which busy tasks are no longer waited for
+_SHORTAGE = 0.01  # seconds between looks for room where there are no more threads
+_PATIENCE = 3.0  # seconds without news after which busy tasks are not waited for until they post
 
 
 def _check(max_memory: Any, n_trainers: Any) -> None:
@@ -69,15 +71,21 @@ class Meeting:
         self.max_memory = float(max_memory)
         self.stack_sizes: list[int] = []
         self._workshop = Workshop(n_trainers)
+        self._reset()
+        _meetings.add(self)
+
+    def _reset(self) -> None:
+        """Begin without tasks and threads."""
         self._lock = threading.Lock()
         self._line: list[tuple[float, int, Task]] = []  # tasks to let in, the innermost first
         self._number = count()
         self._inside: set[Task] = set()
         self._busy: set[object] = set()  # tasks, and threads that start calls from outside
         self._waiting: dict[object, Call] = {}  # who waits for the tasks of which call
+        self._silent: set[object] = set()  # who has been waited for in vain, until heard of again
         self._board = Board()
         self._news = threading.Condition(self._lock)  # what trainers wait for
-        self._trainers: set[threading.Thread] = set()
+        self._trainers: set[threading.Thread | Post] = set()  # a post's task for want of threads
         self._leaving: set[threading.Thread] = set()  # those with nothing more to do
         self._n_training = self._n_in_training = 0  # stacks, and the networks in them
         self._aside = threading.Semaphore(min(MAX_THREADS, self._workshop.n_trainers))
@@ -88,11 +96,13 @@ class Meeting:
     def join(self, who: object) -> None:
         """Count somebody as busy."""
         with self._lock:
+            self._silent.discard(who)
             self._busy.add(who)
 
     def leave(self, who: object) -> None:
         """No longer count somebody as busy."""
         with self._lock:
+            self._silent.discard(who)
             self._busy.discard(who)
             self._look_around()
 
@@ -102,40 +112,51 @@ class Meeting:
         At the exit of the interpreter, a thread that is still freeing tensors would abort it.
         """
         with self._lock:
-            leaving = self._leaving | (set() if self._inside else self._trainers)
+            trainers = set() if self._inside else self._trainers
+            leaving = self._leaving | {t for t in trainers if isinstance(t, threading.Thread)}
+            leaving.discard(threading.current_thread())
             self._leaving.clear()
         end = time.monotonic() + timeout
         for thread in leaving:
             thread.join(max(0.0, end - time.monotonic()))
 
     @contextmanager
-    def waiting(self, call: Call) -> Iterator[None]:
-        """Count the caller as waiting for its tasks inside the block."""
+    def waiting(self, call: Call, who: object = None) -> Iterator[None]:
+        """Count a call's caller as waiting for its tasks inside the block, or somebody else."""
+        who = who or call.caller
         with self._lock:
-            before = self._waiting.get(call.caller)
-            self._waiting[call.caller] = call
-            self._look_around()
+            self._silent.discard(who)
+            before = self._waiting.get(who)
+            self._waiting[who] = call
+            refused = self._look_around()
         try:
+            if refused:
+                self._run_here(call)
             yield
         finally:
             with self._lock:
                 if before is None:
-                    self._waiting.pop(call.caller, None)
+                    self._waiting.pop(who, None)
                 else:  # one of whose results it consumes
-                    self._waiting[call.caller] = before
+                    self._waiting[who] = before
                     self._look_around()
 
     def _is_anybody_busy(self) -> bool:
-        return not self._busy <= self._waiting.keys()
+        heard = self._busy - self._silent if self._silent else self._busy
+        return not heard <= self._waiting.keys()
 
     def _busy_tasks(self) -> set[Task]:
         return self._inside & self._busy - self._waiting.keys()
 
-    def _look_around(self) -> None:
-        """Let tasks in and wake a trainer, if there is reason to."""
-        self._let_in()
+    def _look_around(self) -> bool:
+        """Let tasks in and wake a trainer, if there is reason to.
+
+        Returns whether a task that may come in was refused a thread.
+        """
+        refused = self._let_in()
         if self._is_ready():
             self._news.notify()
+        return refused
 
     # ------------------------------------------------------------------ tasks
 
@@ -145,24 +166,56 @@ class Meeting:
             task.call.tasks.add(task)
             depth = math.inf if task.call.cancelled else task.call.depth
             heapq.heappush(self._line, (-depth, next(self._number), task))
-            self._let_in()
+            self._let_in()  # if refused a thread, it is run where its call is waited for
 
     def end(self, task: Task) -> None:
-        """Say good-bye to a task that is over."""
+        """Unregister a finished task."""
         with self._lock:
             call = task.call
             call.tasks.discard(task)
-            self._inside.discard(task)
-            self._busy.discard(task)
+            for group in (self._inside, self._busy, self._silent):
+                group.discard(task)
             if len(self._leaving) > _MAX_TASKS:
                 self._leaving = {thread for thread in self._leaving if thread.is_alive()}
             if task.thread.ident is not None:
                 self._leaving.add(task.thread)
             if not call.tasks and self._waiting.get(call.caller) is call:
                 del self._waiting[call.caller]  # it is about to see that they are over
-            self._look_around()
+            refused = self._look_around()
+        if refused and task.thread.ident is not None:
+            self._run_here()
 
-    def _let_in(self) -> None:
+    def _run_here(self, call: Call | None = None) -> None:
+        """Run tasks in this thread, for as long as the system gives no other to them.
+
+        Of a call that is waited for, all tasks until none is left to start.
+        """
+        while task := self._take_refused(call):
+            task.run()
+
+    def _take_refused(self, call: Call | None) -> Task | None:
+        while True:
+            with self._lock:
+                refused = self._look_around()
+                mine = [entry for entry in self._line if call is None or entry[-1].is_of(call)]
+                for entry in mine if refused else ():
+                    if self._has_room(entry[-1]):
+                        return self._begin_here(entry)
+                if call is None or not mine:
+                    return None
+            time.sleep(_SHORTAGE)
+
+    def _begin_here(self, entry: tuple[float, int, Task]) -> Task:
+        self._line.remove(entry)
+        heapq.heapify(self._line)
+        task = entry[-1]
+        task.has_begun = True
+        self._inside.add(task)
+        self._busy.add(task)
+        return task
+
+    def _let_in(self) -> bool:
+        """Start tasks as long as there is room; whether the system refused one a thread."""
         while self._line and self._has_room(self._line[0][-1]):
             entry = heapq.heappop(self._line)
             task = entry[-1]
@@ -170,13 +223,12 @@ class Meeting:
             self._busy.add(task)
             try:
                 task.thread.start()
-            except RuntimeError:  # the system gives no more threads: wait for one to end
+            except RuntimeError:  # the system gives no more threads
                 self._inside.discard(task)
                 self._busy.discard(task)
-                if not self._inside:
-                    raise
                 heapq.heappush(self._line, entry)
-                return
+                return True
+        return False
 
     def _has_room(self, task: Task) -> bool:
         rivals = self._inside - self._waiting.keys()
@@ -207,8 +259,8 @@ class Meeting:
             self._line = [entry for entry in self._line if entry[-1] not in gone]
             heapq.heapify(self._line)
             # An interrupt may have struck after a task was submitted and before it was started.
-            lost = (*self._inside, *call.tasks)
-            gone |= {t for t in lost if t.call.cancelled and t.thread.ident is None}
+            lost = {t for t in (*self._inside, *call.tasks) if t.call.cancelled}
+            gone |= {t for t in lost if t.thread.ident is None and not t.has_begun}
             self._news.notify_all()
         for task in gone:
             task.fail(Cancelled())
@@ -225,15 +277,17 @@ class Meeting:
             if task.call.cancelled:
                 raise Cancelled
             self._note(task, request)
+            self._silent.discard(task)
             self._board.put(post)
             self._busy.discard(task)
             self._look_around()
             self._hire()
-            alone = not self._trainers
-            if alone:  # the system gives no more threads
-                self._trainers.add(threading.current_thread())
-        if alone:
-            self._train()
+            self._appoint()
+        while not post.result_is_there():
+            self._train(post)
+        with self._lock:
+            self._trainers.discard(post)
+            self._appoint()
         return post.result()
 
     @contextmanager
@@ -277,6 +331,8 @@ class Meeting:
         self._busy.add(post.task)
         post.outcome = outcome
         post.told.set()
+        if post in self._trainers:
+            self._news.notify_all()
 
     # ------------------------------------------------------------------ trainers
 
@@ -290,12 +346,21 @@ class Meeting:
             except RuntimeError:  # the system gives no more threads: go on with those there are
                 self._trainers.discard(thread)
 
+    def _appoint(self) -> None:
+        """Let one of the tasks that wait train what is on the board, if nobody else can."""
+        if self._board and not self._trainers:
+            self._hire()
+        if self._board and not self._trainers:
+            post = self._board.first()
+            self._trainers.add(post)
+            post.told.set()
+
     def _is_ready(self) -> bool:
         return bool(self._board) and (not self._is_anybody_busy() or self._board.is_full())
 
-    def _train(self) -> None:
-        """Train stacks as long as there is anything on the board."""
-        while stack := self._take():
+    def _train(self, own: Post | None = None) -> None:
+        """Train stacks as long as there is anything on the board, or until one's own is trained."""
+        while stack := self._take(own):
             outcomes = self._outcomes(stack)
             with self._lock:
                 for post, outcome in zip(stack, outcomes):
@@ -305,17 +370,19 @@ class Meeting:
                 self._n_in_training -= len(stack)
             del stack, outcomes
 
-    def _take(self) -> list[Post] | None:
-        """Wait for a full group, or for nobody being busy; None once the board is empty."""
+    def _take(self, own: Post | None) -> list[Post] | None:
+        """Wait for a full group, or for nobody being busy; None once there is nothing to do."""
         with self._lock:
-            news = True
-            while self._board:
-                if self._is_ready() or not news:
+            while self._board and not (own and own.outcome):
+                if self._is_ready():
                     return self._pick()
                 n_posts = self._board.n_posts
-                news = self._news.wait(_PATIENCE) or n_posts != self._board.n_posts
-            self._trainers.discard(threading.current_thread())
-            self._leaving.add(threading.current_thread())
+                if not self._news.wait(_PATIENCE) and n_posts == self._board.n_posts:
+                    self._silent |= self._busy - self._waiting.keys()
+            self._trainers.discard(own or threading.current_thread())
+            if own is None:
+                self._leaving.add(threading.current_thread())
+            self._appoint()
             return None
 
     def _pick(self) -> list[Post]:
@@ -348,6 +415,18 @@ class Meeting:
                 return [error]
             logger.debug("a stack of %d failed (%s); training one by one", len(stack), error)
             return [self._outcomes([post])[0] for post in stack]
+
+
+_meetings: WeakSet[Meeting] = WeakSet()
+
+
+def _forget() -> None:
+    """The tasks and threads of the parent's meetings are not in a forked process."""
+    for meeting in _meetings:
+        meeting._reset()
+
+
+after_fork(_forget)
 
 
 def run(

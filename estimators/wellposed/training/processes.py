@@ -9,29 +9,28 @@ and end with the interpreter or after five minutes without work. Where there is 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
-import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import wait
-from typing import Any
 
 import torch
 
 from ..activations import ACTIVATIONS
 from ..objective import LOSSES
 from ..regularizers import REGULARIZERS
+from .pipes import Channel
 from .request import Abandoned, Outcome, Request
-from .worker import READY, read, write
+from .threads import after_fork
+from .worker import READY
 
 logger = logging.getLogger("wellposed")
 
 _MAX_BYTES = 32 << 20  # of samples that are sent; networks with more of them are trained here
-_LOOK = 0.02  # seconds between looks at whether a training is still wanted
+_START = 120.0  # seconds that a process may take to start up
 #: What a process that imports this library knows, too.
 _KNOWN = [dict(table) for table in (ACTIVATIONS, LOSSES, REGULARIZERS)]
 
@@ -41,27 +40,42 @@ class Unavailable(Exception):
 
 
 class TrainerProcess:
-    """One process; see `worker` for its side."""
+    """One process; see `worker` for its side.
+
+    It is talked to through pipes of its own: what its interpreter prints at start-up, or a library
+    later, is no part of an answer.
+    """
 
     def __init__(self) -> None:
-        path = os.pathsep.join(entry for entry in sys.path if entry)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for this process
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._jobs, self._answers = self._process.stdin, self._process.stdout
+        # Python skips what is not text on sys.path; a separator within a path cannot be passed on.
+        path = [entry for entry in sys.path if isinstance(entry, str) and os.pathsep not in entry]
+        environment = {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        self._channel, theirs = Channel.pair()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", f"{__package__}.worker", *map(str, theirs)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **environment},
+                pass_fds=theirs,
+                start_new_session=True,  # Ctrl-C is for this process
+            )
+        except BaseException:
+            self._channel.close()
+            raise
+        finally:
+            for end in theirs:
+                os.close(end)
+        self._deadline = time.monotonic() + _START
         self._ready = False
 
     @property
     def failed(self) -> bool:
-        """Whether it has ended without ever having been ready."""
-        return not self._ready and not self.alive
+        """Whether it has not become ready, and will not."""
+        late = time.monotonic() > self._deadline
+        return not self._ready and (late or not self.alive)
 
     @property
     def alive(self) -> bool:
@@ -69,10 +83,9 @@ class TrainerProcess:
 
     @property
     def ready(self) -> bool:
-        """Whether it has started up and is there."""
-        with contextlib.suppress(EOFError, OSError):
-            if not self._ready and self._has_answered(0.0):
-                self._ready = self._read() == READY
+        """Whether it has started up and is there. Never waits."""
+        if not self._ready:
+            self._ready = self._channel.has_sent(READY)
         return self._ready and self.alive
 
     def train(self, requests: Sequence[Request], abandoned: Callable[[], bool]) -> list[Outcome]:
@@ -85,12 +98,14 @@ class TrainerProcess:
         Unavailable
             If the process has ended, or its training raised.
         """
+
+        def look() -> None:
+            if abandoned():
+                raise Abandoned
+
         try:
-            write((torch.get_float32_matmul_precision(), requests), self._jobs)
-            while not self._has_answered(_LOOK):
-                if abandoned():
-                    raise Abandoned
-            answer = self._read()
+            self._channel.send((torch.get_float32_matmul_precision(), requests), look)
+            answer = self._channel.receive(look)
         except Exception as error:
             self.end()
             raise Unavailable(str(error)) from error
@@ -105,15 +120,7 @@ class TrainerProcess:
         """End it at once."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._jobs, self._answers):
-            with contextlib.suppress(OSError):
-                pipe.close()
-
-    def _has_answered(self, timeout: float) -> bool:
-        return bool(wait([self._answers.fileno()], timeout))
-
-    def _read(self) -> Any:
-        return pickle.loads(read(self._answers))
+        self._channel.close()
 
 
 class Pool:
@@ -128,7 +135,7 @@ class Pool:
     def grow(self, n: int) -> None:
         """Have n processes, or have them started."""
         with self._lock:
-            for gone in [process for process in self._idle if not process.alive]:
+            for gone in [p for p in self._idle if p.failed or not p.alive]:
                 if gone.failed:
                     logger.debug("a process did not start up; threads train")
                     self.possible = False
@@ -137,7 +144,7 @@ class Pool:
             while self.possible and len(self._idle) + len(self._busy) < n:
                 try:
                     self._idle.append(TrainerProcess())
-                except OSError as error:
+                except Exception as error:  # whatever it is, threads can train
                     logger.debug("no process can be started (%s); threads train", error)
                     self.possible = False
 
@@ -199,5 +206,4 @@ def _forget() -> None:
     pool = Pool()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+after_fork(_forget)

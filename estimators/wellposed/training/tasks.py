@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from .threads import after_fork
+
 _local = threading.local()
 
 
@@ -85,12 +87,14 @@ class Task:
         n_bytes: int,
     ) -> None:
         self.meeting, self.call, self.n_bytes = meeting, call, n_bytes
-        self.has_posted = False
+        self.has_posted = self.has_begun = False
         self._function, self._callback = function, callback
-        self.thread = threading.Thread(target=self._run, name="wellposed-task", daemon=True)
+        self.thread = threading.Thread(target=self.run, name="wellposed-task", daemon=True)
 
-    def _run(self) -> None:
-        _local.task = self
+    def run(self) -> None:
+        """Run in this thread: the task's own, or one that runs tasks for want of threads."""
+        before = current_task(), ending_task()
+        _local.task, _local.ending = self, None
         try:
             if self.call.cancelled:
                 raise Cancelled
@@ -99,7 +103,17 @@ class Task:
             result = Failure(error)
         # The callback may submit the next task, made by code of the caller's under a lock.
         _local.task, _local.ending = None, self
-        self._finish(result)
+        try:
+            self._finish(result)
+        finally:
+            _local.task, _local.ending = before
+
+    def is_of(self, call: Call) -> bool:
+        """Whether it is of this call, or of one that a task of this call has made."""
+        its: Call | None = self.call
+        while its is not None and its is not call:
+            its = its.parent
+        return its is call
 
     def fail(self, error: BaseException) -> None:
         """End before having begun."""
@@ -110,6 +124,14 @@ class Task:
             self._callback(result)
         finally:
             self.meeting.end(self)
+
+
+def _forget() -> None:
+    """The thread that goes on in a forked process is no task of the parent's meeting."""
+    _local.task = _local.ending = None
+
+
+after_fork(_forget)
 
 
 def current_task() -> Task | None:

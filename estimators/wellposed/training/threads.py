@@ -1,14 +1,18 @@
 """One thread while a network trains.
 
 Products and sums change in their last bits with the number of threads, so that a model would depend
-on `n_jobs`. Small networks are faster with one thread, too.
+on `n_jobs`. Small networks are faster with one thread, too. And OpenMP's threads do not survive a
+fork: what uses them in a forked process, having used them before, hangs.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import torch
 
@@ -39,3 +43,29 @@ def one_thread() -> Iterator[None]:
         with _lock:
             _inside -= 1
             torch.set_num_threads(mine)
+
+
+def in_one_thread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a function in `one_thread`."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with one_thread():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def after_fork(reset: Callable[[], None]) -> None:
+    """Call `reset` in every process that is forked from this one, where the system can fork."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=reset)
+
+
+def _forget() -> None:
+    """No other thread of the parent's is in a forked process, nor what it held."""
+    global _lock, _inside
+    _lock, _inside = threading.Lock(), 0
+
+
+after_fork(_forget)

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
 from wellposed.regularizers import REGULARIZERS
-from wellposed.training import processes, workshop
+from wellposed.training import pipes, processes, workshop
 from wellposed.training.request import Abandoned, Rows
 from wellposed.training.stack import train
 
@@ -181,7 +183,7 @@ def test_a_job_that_cannot_be_read_is_off_the_pipe(ready, requests_of):
 
 @pytest.mark.slow
 def test_what_it_cannot_do_is_done_here(ready, digits, monkeypatch):
-    monkeypatch.setattr(processes, "write", lambda *args: 1 / 0)
+    monkeypatch.setattr(pipes, "encode", lambda *args: 1 / 0)
     with fit_together() as found:
         GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3, refit=False).fit(*digits)
     assert sum(found.stack_sizes) == 6
@@ -204,24 +206,95 @@ def test_what_is_not_sent(requests_of, monkeypatch):
         assert not processes.sendable(requests), "a changed one"
 
 
-@pytest.mark.parametrize("executable", ["/nowhere/python", "/bin/false"])
-def test_threads_train_where_no_process_starts(executable, pool, digits, monkeypatch):
-    monkeypatch.setattr(sys, "executable", executable)
+NO_PROCESS = {
+    "no such file": lambda patch: patch.setattr(sys, "executable", "/nowhere/python"),
+    "another program": lambda patch: patch.setattr(sys, "executable", "/bin/false"),
+    "one that never answers": lambda patch: (
+        patch.setattr(sys, "executable", script("sleep 1000")),
+        patch.setattr(processes, "_START", 0.1),
+    ),
+    "one that prints": lambda patch: patch.setattr(sys, "executable", script("echo ready; exit")),
+    "not known": lambda patch: patch.setattr(sys, "executable", None),
+    "no more pipes": lambda patch: patch.setattr(os, "pipe", too_many_files),
+    "path that cannot be passed on": lambda patch: patch.setattr(sys, "path", ["a\0b"]),
+}
+
+
+def script(line):
+    """An executable file."""
+    folder = tempfile.mkdtemp()
+    file = os.path.join(folder, "python")
+    with open(file, "w") as opened:
+        opened.write(f"#!/bin/sh\n{line}\n")
+    os.chmod(file, 0o755)
+    return file
+
+
+def too_many_files():
+    raise OSError(24, "Too many open files")
+
+
+@pytest.mark.parametrize("how", NO_PROCESS)
+def test_threads_train_where_no_process_starts(how, pool, digits, monkeypatch):
     monkeypatch.setattr(workshop, "_WORTH_PROCESSES", -1.0)
     pool.possible = True
-    for _ in range(3):
-        with fit_together(n_trainers=2) as found:
-            GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3, refit=False).fit(*digits)
-        assert sum(found.stack_sizes) == 6
-        time.sleep(0.2)
+    with monkeypatch.context() as patch:
+        NO_PROCESS[how](patch)
+        for _ in range(3):
+            with fit_together(n_trainers=2) as found:
+                GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=3, refit=False).fit(*digits)
+            assert sum(found.stack_sizes) == 6
+            time.sleep(0.2)
     assert not pool.possible
+    assert not pool._idle
+
+
+NOISE = {
+    "print": "print('hi', flush=True)",
+    "write ready": "import os; os.write(1, b'ready' * 100)",
+    "read": "import sys; sys.stdin.read()",
+    "print much": "print('x' * 10**6)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", NOISE)
+def test_what_an_interpreter_does_at_start_up_is_no_answer(
+    what, pool, requests_of, monkeypatch, tmp_path
+):
+    """A deadlock, once: 8 bytes of its standard output were taken for the length of a message."""
+    (tmp_path / "sitecustomize.py").write_text(NOISE[what])
+    monkeypatch.setattr(sys, "path", [Path("src"), b"lib", 3, str(tmp_path), *sys.path])
+    pool.possible = True
+    pool.grow(1)
+    end = time.monotonic() + 60
+    while not pool.n_ready:
+        assert time.monotonic() < end, "the process did not start"
+        time.sleep(0.01)
+    requests = requests_of()
+    assert_equal(pool.train(requests, never), train(requests))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_rows", [10, 100_000], ids=["answer", "job larger than a pipe"])
+def test_one_that_has_been_stopped_can_be_given_up(n_rows, ready, requests_of):
+    process = ready._idle[0]._process
+    process.send_signal(signal.SIGSTOP)
+    requests = requests_of()
+    for request in requests:
+        request.rows = Rows(torch.zeros(n_rows, 16), 1, 1)
+    started = time.monotonic()
+    with pytest.raises(Abandoned):
+        ready.train(requests, lambda: time.monotonic() - started > 0.3)
+    assert time.monotonic() - started < 10
+    assert process.poll() is not None
 
 
 SCRIPT = """
 import sys, time
 import numpy as np
 from wellposed import NetRegressor, fit_together
-from wellposed.training import processes, workshop
+from wellposed.training import pipes, processes, workshop
 processes.pool.grow(1)
 while not processes.pool.n_ready:
     time.sleep(0.01)
