@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, issparse, vstack
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from .training.request import of_mean_one
 from .training.streams import generator
+
+_DENSE_BYTES = (
+    1 << 26
+)  # what a sparse X may take as a dense one before rows are made dense batchwise
+
+
+def densify(X: Any) -> Any:
+    """Make a sparse matrix dense where that takes little memory, and sum its duplicates."""
+    if not issparse(X):
+        return X
+    if math.prod(X.shape) * X.dtype.itemsize <= _DENSE_BYTES:
+        return X.toarray()
+    X = csr_array(X)
+    X.sum_duplicates()
+    return X
+
+
+def sparse_vstack(parts: Any) -> csr_array:
+    """Stack sparse matrices on one another."""
+    return csr_array(vstack([csr_array(part) for part in parts], format="csr"))
 
 
 class Arrays(NamedTuple):
-    """Rows to train on: X (n, inputs), encoded target (n, outputs), weight (n,) or None."""
+    """Rows to train on: X (n, inputs), encoded target (n, outputs), weight (n,) or None.
 
-    X: np.ndarray
+    X may be sparse.
+    """
+
+    X: Any
     target: np.ndarray
     weight: np.ndarray | None
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.target)
 
     def take(self, rows: np.ndarray) -> Arrays:
         """Return some of the rows."""
@@ -28,11 +59,10 @@ class Arrays(NamedTuple):
         weight = None
         if self.weight is not None or other.weight is not None:
             parts = (self, other)
-            weight = np.concatenate(
-                [np.ones(len(p.X)) if p.weight is None else p.weight for p in parts]
-            )
-        X, target = (np.concatenate(pair) for pair in zip(self[:2], other[:2]))
-        return Arrays(X, target, weight)
+            weight = np.concatenate([np.ones(p.n) if p.weight is None else p.weight for p in parts])
+        stack = sparse_vstack if issparse(self.X) or issparse(other.X) else np.concatenate
+        X = stack((self.X, other.X))
+        return Arrays(X, np.concatenate((self.target, other.target)), weight)
 
 
 def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, reset: bool) -> Arrays:
@@ -52,22 +82,25 @@ def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, res
         reset=reset,
         dtype=dtype,
         multi_output=True,
+        accept_sparse="csr",
         y_numeric=estimator._y_numeric,
     )
+    X = densify(X)
     target = estimator._encode(y, X.dtype, reset)
     weight = None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     weight = estimator._weigh(y, weight)
-    arrays = Arrays(X, target, weight)
-    if weight is None or (weight > 0).all():
-        return arrays
+    if weight is None:
+        return Arrays(X, target, None)
     if not weight.any():
         raise ValueError(
             "Every row has weight zero, so there is nothing to learn from. Give at least one row a "
             "positive sample_weight, and its class a positive class_weight."
         )
-    return arrays.take(weight > 0)
+    arrays = Arrays(X, target, weight)
+    positive = of_mean_one(weight).astype(X.dtype) > 0  # nor 0 in this precision
+    return arrays if positive.all() else arrays.take(positive)
 
 
 def validate_held_out(estimator: Any, X_val: Any, y_val: Any, like: Arrays) -> Arrays | None:
@@ -96,14 +129,14 @@ def hold_out(
     rng = generator(seed, "validation split")
     try:
         kept, held = train_test_split(
-            np.arange(len(arrays.X)),
+            np.arange(arrays.n),
             test_size=fraction,
             random_state=rng.initial_seed() % 2**32,
             stratify=strata,
         )
     except ValueError as error:
         raise ValueError(
-            f"validation_fraction={fraction:g} of {len(arrays.X)} rows cannot be held out: "
+            f"validation_fraction={fraction:g} of {arrays.n} rows cannot be held out: "
             f"{str(error).rstrip('.')}. Give more rows, another validation_fraction, or X_val and "
             "y_val."
         ) from error

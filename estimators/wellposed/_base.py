@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _parameters
 from ._arrays import Arrays, hold_out, validate, validate_held_out
-from ._convergence import warn_if_nothing_learned, warn_of_lbfgs
+from ._convergence import warn_of_lbfgs, warn_of_result
+from ._warn import warn
 from .networks import MLP
 from .training.evaluation import evaluate, outputs
 from .training.meeting import run
@@ -83,7 +84,8 @@ class BaseNet(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A sparse one is made dense batch by batch if it is large.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), optional
             Weights >= 0, scaled to mean 1. Rows of weight zero are left out.
@@ -119,7 +121,7 @@ class BaseNet(BaseEstimator):
         if self.retrain is not None:
             assert held_out is not None
             final = self._retrain(outcome, request, arrays, held_out)
-        warn_if_nothing_learned(self, request, outcome, final)
+        warn_of_result(self, request, outcome, final)
         self._set_fitted(request, outcome, final)
         return self
 
@@ -175,10 +177,12 @@ class BaseNet(BaseEstimator):
     ) -> Request:
         X, target, _ = arrays
         full = self.solver == "lbfgs" or self.batch_size is None
-        batch_size = len(X) if full else 200 if self.batch_size == "auto" else self.batch_size
+        batch_size = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
         early = self.early_stopping
+        network = network or self._make_network(arrays, seed)
+        _parameters.check_size(self, network, min(int(batch_size), arrays.n), X.dtype.itemsize)
         return Request(
-            network=network or self._make_network(arrays, seed),
+            network=network,
             loss=self._loss(target.shape[1]),
             rows=self._rows(arrays),
             seed=seed,
@@ -262,13 +266,12 @@ class BaseNet(BaseEstimator):
         again.patience, again.validation_target = None, target
         final = self._run(again)
         if not final.reached:
-            warnings.warn(
+            warn(
                 f"retrain='continue' stopped after max_epochs={self.max_epochs} more epochs: the "
                 f"loss on the former validation rows is {final.validation_curve[-1]:.3g}, above "
                 f"the training loss {target:.3g} at which it should stop (algorithm 7.3 need not "
                 "terminate). Raise max_epochs, or use retrain='passes'.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         return final
 
@@ -302,12 +305,14 @@ class BaseNet(BaseEstimator):
             self.best_epoch_ = outcome.best_epoch
 
     @property
+    @in_one_thread
     def net_(self) -> Any:
         """The fitted network as a skorch net, which shares its parameters."""
         if not self.__sklearn_is_fitted__():
             raise AttributeError("net_ is there once the model is fitted. Call fit first.")
         if "_net" not in vars(self):
-            from .training.skorch_net import history_of, make_net
+            from .training.skorch_net import make_net
+            from .training.skorch_parts import history_of
 
             validation = getattr(self, "validation_loss_curve_", [])
             history = history_of(self.loss_curve_, validation, getattr(self, "_history", None))
@@ -337,11 +342,16 @@ class BaseNet(BaseEstimator):
         net = state.pop("_net", None)
         if net is None:
             return state
-        from .training.skorch_net import plain_history
+        from .training.skorch_parts import plain_history
 
         return {**state, "_history": plain_history(net.history)}
 
     # ------------------------------------------------------------------ outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_state")
@@ -350,11 +360,14 @@ class BaseNet(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """Outputs [n, outputs] before the link function, in float64 if X or the network is."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        dtypes = [np.float64, np.float32]
+        X = validate_data(self, X, reset=False, dtype=dtypes, accept_sparse="csr")
         theta = self._state.theta
         if X.dtype == np.float64:
             theta = theta.double()
-        rows = torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta)
+        rows = X
+        if not issparse(X):
+            rows = torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta)
         return outputs(self._network, theta, rows).numpy(force=True)
 
     @property

@@ -1,34 +1,40 @@
-"""Warnings where a training has not arrived: its value, what it should be, and what to change."""
+"""Convergence warnings: what the training came to, what it should be, and what to change."""
 
 from __future__ import annotations
 
-import warnings
+from statistics import fmean, pvariance
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from ._warn import warn
 from .training.evaluation import constant_losses, evaluate
 from .training.request import Outcome, Request
+
+_NOTHING_LEARNED = 1.1  # times the loss of a constant prediction
+_FALLING = 0.01  # of the loss of a constant prediction, in a tenth of the epochs
 
 
 def warn_of_lbfgs(estimator: Any, request: Request, outcome: Outcome) -> None:
     """Say why lbfgs stopped above its tolerance."""
     spent = outcome.n_epochs >= request.max_epochs
     advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"
-    warnings.warn(
+    warn(
         f"lbfgs stopped after {outcome.n_epochs} iterations at an optimality of "
         f"{outcome.optimality:.2g}, above tol={estimator.tol:g}"
         f"{'' if spent else ': rounding allows no further progress'}. {advice}, or scale X "
         "(StandardScaler).",
         ConvergenceWarning,
-        stacklevel=6,  # of fit
     )
 
 
-def warn_if_nothing_learned(
-    estimator: Any, request: Request, outcome: Outcome, final: Outcome
-) -> None:
-    """Say so where the trained network's loss is above that of a constant prediction.
+def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Outcome) -> None:
+    """Say so where a network has learned nothing, or was still learning when its epochs ended.
+
+    It has learned nothing where its loss on the training rows is more than 1.1 times that of the
+    best constant prediction. It was still learning where the mean objective of the last tenth of
+    ``max_epochs`` epochs is below that of the tenth before by more than 1 % of the constant
+    prediction's loss, and by more than two standard errors.
 
     ``final`` is the outcome that the model is made of: of the retraining, if there was one.
     """
@@ -40,18 +46,40 @@ def warn_if_nothing_learned(
         return
     if network.n_weights == network.size:  # no biases
         constant = zero
-    # The curve holds penalties and noise; it is cheap, and seldom above for no reason.
-    if max(outcome.loss_curve[-1], final.loss_curve[-1]) <= 1.1 * constant:
+    limit = _NOTHING_LEARNED * constant
+    # What is known already is of noisy steps and of one batch; it is seldom above for no reason.
+    known = max(outcome.loss_curve[-1], final.loss_curve[-1], final.final_loss)
+    if known > limit or request.patience is not None:
+        loss, _ = evaluate(network, request.loss, final.state.theta, rows)
+        if loss > limit:
+            warn(
+                f"The training loss is {loss:.3g} at the end, more than the {constant:.3g} of a "
+                f"prediction that is the same for all rows: the network has learned nothing from "
+                f"X. {_advice(estimator, request, final, loss > zero)}.",
+                ConvergenceWarning,
+            )
+            return
+    if outcome.n_epochs == request.max_epochs:
+        _warn_if_falling(request, outcome, constant)
+
+
+def _warn_if_falling(request: Request, outcome: Outcome, constant: float) -> None:
+    m = max(1, outcome.n_epochs // 10)
+    before, last = outcome.loss_curve[-2 * m : -m], outcome.loss_curve[-m:]
+    if not before:
         return
-    loss, _ = evaluate(network, request.loss, final.state.theta, rows)
-    if loss <= 1.1 * constant:
+    fall = fmean(before) - fmean(last)
+    error = ((pvariance(before) + pvariance(last)) / m) ** 0.5
+    if fall <= max(_FALLING * constant, 2 * error):
         return
-    warnings.warn(
-        f"The training loss is {loss:.3g} at the end, more than the {constant:.3g} of a "
-        f"prediction that is the same for all rows: the network has learned nothing from X. "
-        f"{_advice(estimator, request, final, loss > zero)}.",
+    # One text for all fits of a search, so that it is shown once.
+    of_y = " and y (TransformedTargetRegressor)" if request.loss == "squared_error" else ""
+    warn(
+        f"The objective was still falling when max_epochs={request.max_epochs} ended, by more than "
+        f"{100 * _FALLING:g} % of a constant prediction's loss in the last tenth of the epochs. "
+        f"Raise max_epochs or learning_rate={request.learning_rate:g}, and scale X "
+        f"(StandardScaler){of_y}.",
         ConvergenceWarning,
-        stacklevel=5,  # of fit
     )
 
 

@@ -59,8 +59,9 @@ default="relu"
         Standard deviation of Gaussian noise added to the weights while training (section 7.5).
 {label_smoothing}\
     averaging : float in [0, 1] or None, default=None
-        Share of the updates, the last ones, whose parameters are averaged into the result (Polyak
-        averaging).
+        Share of the updates of `max_epochs` epochs, the last ones, whose parameters are averaged
+        into the result (Polyak averaging). With `early_stopping` the average is what is validated
+        and kept, once it has begun.
     early_stopping : bool, default=False
         Stop when the validation loss has not fallen for `n_iter_no_change` epochs and return the
         parameters of the best epoch (section 7.8, algorithm 7.1).

@@ -100,8 +100,17 @@ class Labels:
             of_class = mass.sum() / (n_classes * np.where(mass > 0, mass, np.inf))
         else:
             of_class = compute_class_weight(class_weight, classes=self.classes, y=y.ravel())
-        if not np.all(of_class >= 0):
+        if not np.all((of_class >= 0) & np.isfinite(of_class)):
             raise ValueError(
-                f"class_weight={class_weight!r} holds a weight that is not a number >= 0."
+                f"class_weight={class_weight!r} holds a weight that is not a finite number >= 0."
             )
-        return of_class[index] if weight is None else weight * of_class[index]
+        if weight is None:
+            return of_class[index]
+        with np.errstate(over="ignore"):
+            product = weight * of_class[index]
+        if not np.isfinite(product).all():
+            raise ValueError(
+                "sample_weight times class_weight is too large for a float. Only their ratios "
+                "count: divide sample_weight by its mean."
+            )
+        return product

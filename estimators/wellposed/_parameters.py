@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from .activations import ACTIVATIONS
 from .networks import INITS
+from .ranges import Range
 from .regularizers import REGULARIZERS
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "network": [StrOptions({"mlp", "cnn"}), callable],
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "hidden_layer_sizes": ["array-like", Range(Integral, 1, None, closed="left")],
     "activation": [StrOptions(set(ACTIVATIONS))],
     "init": [StrOptions(set(INITS))],
     "fit_intercept": ["boolean"],
     "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left")],
+    "learning_rate": [Range(Real, 0, None, closed="neither")],
+    "momentum": [Range(Real, 0, 1, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Range(Integral, 1, None, closed="left"), None],
+    "max_epochs": [Range(Integral, 1, None, closed="left")],
+    "tol": [Range(Real, 0, None, closed="left")],
     **{name: [r.interval, None] for name, r in REGULARIZERS.items() if name != "label_smoothing"},
-    "averaging": [Interval(Real, 0, 1, closed="both"), None],
+    "averaging": [Range(Real, 0, 1, closed="both"), None],
     "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "validation_fraction": [Range(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Range(Integral, 1, None, closed="left")],
     "retrain": [StrOptions({"updates", "passes", "continue"}), None],
     "warm_start": ["boolean"],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
@@ -42,6 +45,9 @@ FOR_CLASSES: dict[str, list[Any]] = {
     "label_smoothing": [REGULARIZERS["label_smoothing"].interval, None],
     "class_weight": [dict, StrOptions({"balanced"}), None],
 }
+
+
+FOR_NUMBERS: dict[str, list[Any]] = {"loss": [StrOptions({"squared_error", "poisson"})]}
 
 
 #: Regularizers that act on inputs, targets or units; all others act on weights.
@@ -82,11 +88,6 @@ def check_combination(estimator: Any) -> None:
         raise ValueError(
             f"init={estimator.init!r} is for networks of this library; a module from "
             "network=callable draws its own weights. Leave init='auto'."
-        )
-    if estimator.averaging and estimator.early_stopping:
-        raise ValueError(
-            f"averaging={estimator.averaging:g} averages the last iterates, early_stopping=True "
-            "returns the best single one. Switch one of them off."
         )
     if estimator.retrain is not None and not estimator.early_stopping:
         raise ValueError(
@@ -191,12 +192,37 @@ def _is_random(name: str) -> bool:
 
 def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
     """Return the hidden layers' sizes as a tuple of positive integers."""
-    if isinstance(hidden_layer_sizes, Integral):
+    if isinstance(hidden_layer_sizes, Integral) or np.ndim(hidden_layer_sizes) == 0:
         hidden_layer_sizes = (hidden_layer_sizes,)
-    sizes = tuple(hidden_layer_sizes)
-    if any(not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes):
+    sizes = tuple(
+        size.item() if isinstance(size, np.ndarray) and size.ndim == 0 else size
+        for size in hidden_layer_sizes
+    )
+    if isinstance(hidden_layer_sizes, str | set | frozenset | dict) or any(
+        not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes
+    ):
         raise ValueError(
             f"hidden_layer_sizes must be positive integers, one a hidden layer (() for the linear "
             f"model), got {hidden_layer_sizes!r}."
         )
     return tuple(int(size) for size in sizes)
+
+
+def check_size(estimator: Any, network: Any, width: int, itemsize: int) -> None:
+    """Refuse a network that this machine's memory cannot hold."""
+    units = network.n_inputs_padded + sum(network.hidden_units)
+    n_bytes = itemsize * (5 * network.size + 3 * units * width)  # gradient and averages, too
+    has = _physical_memory()
+    if n_bytes > has:
+        raise ValueError(
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} on {network.n_inputs} inputs "
+            f"makes {network.size:.3g} parameters; training takes about {n_bytes / 1e9:.3g} GB and "
+            f"this machine has {has / 1e9:.3g}. Make the layers or batch_size smaller."
+        )
+
+
+def _physical_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # not on this system
+        return 2.0**46

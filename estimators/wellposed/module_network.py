@@ -9,18 +9,29 @@ from contextlib import contextmanager
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from .networks import autograd_backward, pad16
 from .training.streams import generator
+from .training.threads import after_fork
 
 Factory = Callable[[int, int], nn.Module]
+_BatchNorm = nn.modules.batchnorm._BatchNorm
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 _global_generator = threading.RLock()
+
+
+def _forget() -> None:
+    global _global_generator
+    _global_generator = threading.RLock()
+
+
+after_fork(_forget)
 
 
 @contextmanager
@@ -30,6 +41,10 @@ def _seeded(rng: torch.Generator) -> Iterator[None]:
     with _global_generator, torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+def _array(value: Tensor) -> np.ndarray:
+    return value.numpy(force=True).copy()
 
 
 def _check_call(factory: Factory) -> None:
@@ -76,7 +91,7 @@ class ModuleNetwork:
                 f"network={factory!r} must return a torch.nn.Module, got "
                 f"{type(module).__name__}. Return the module itself."
             )
-        self._module = module.to(dtype)
+        self._seed, self._module = seed, module.to(dtype)
         self._rng = generator(seed, "module")
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
@@ -100,7 +115,28 @@ class ModuleNetwork:
             if isinstance(layer, nn.Linear) and layer is not first
         ]
         self.layers = tuple(names)
+        self.compares_rows = any(isinstance(layer, _BatchNorm) for layer in module.modules())
         self._check_outputs()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """How to build the module again, and its numbers as plain arrays."""
+        return {
+            "made_by": (self.factory, self.n_inputs, self.n_outputs, self._seed),
+            "dtype": str(next(self._module.parameters()).dtype).removeprefix("torch."),
+            "values": [_array(value) for value in self._values()],
+            "random_state": self._rng.get_state().numpy(),
+        }
+
+    @torch.no_grad()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        factory, *sizes, seed = state["made_by"]
+        self.__init__(factory, *sizes, seed, getattr(torch, state["dtype"]))  # type: ignore[misc]
+        for into, value in zip(self._values(), state["values"]):
+            into.copy_(torch.from_numpy(value))
+        self._rng.set_state(torch.from_numpy(state["random_state"]))
+
+    def _values(self) -> list[Tensor]:
+        return [*self._module.parameters(), *self._module.buffers()]
 
     def _penalised(self) -> list[str]:
         return [
@@ -171,9 +207,22 @@ class ModuleNetwork:
         self._module.train()
         leaves = [view.detach().requires_grad_() for view in (*weights, *biases)]
         with torch.enable_grad(), self._dropping(masks, len(rows)), _seeded(self._rng):
-            z = self._call(leaves, rows).T[None]
+            try:
+                z = self._call(leaves, rows).T[None]
+            except ValueError as error:
+                raise self._too_few(error, len(rows)) from error
         tape += [z, *leaves]
         return z.detach()
+
+    def _too_few(self, error: ValueError, n: int) -> ValueError:
+        """Say what to do where a module wants more than a batch of one row."""
+        if n > 1:
+            return error
+        return ValueError(
+            f"network={self.factory!r} could not be trained on a batch of one row: {error} Change "
+            "batch_size so that no batch has one row (batch normalisation needs two), or give more "
+            "rows."
+        )
 
     def _call(self, flat: Sequence[Tensor], rows: Tensor) -> Tensor:
         names = (*self._names, *self._others)

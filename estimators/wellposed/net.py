@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from ._base import BaseNet, all_or_nothing, can_fit_partially
 from ._docs import document
 from ._labels import Labels
-from ._parameters import CONSTRAINTS, FOR_CLASSES
+from ._parameters import CONSTRAINTS, FOR_CLASSES, FOR_NUMBERS
 
 
 @document
@@ -180,7 +180,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
         if self._labels.several:
             return None
-        return target[:, 0] if target.shape[1] == 1 else target.argmax(1)
+        return self.classes_[target[:, 0].astype(int) if target.shape[1] == 1 else target.argmax(1)]
 
     def _squeeze(self, value: np.ndarray) -> np.ndarray:
         return value
@@ -228,11 +228,15 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
 
     The data term is half the mean squared error, summed over outputs, so that regularization
     strengths do not depend on the number of samples: on a linear network ``l2=a`` is
-    ``Ridge(alpha=n*a)`` and ``l1=a`` is ``Lasso(a)``.
+    ``Ridge(alpha=n*a)`` and ``l1=a`` is ``Lasso(a)``. For counts it is half the mean Poisson
+    deviance, and ``l2=a`` is ``PoissonRegressor(alpha=a)``.
 
     Parameters
     ----------
     {parameters}
+    loss : {"squared_error", "poisson"}, default="squared_error"
+        ``"poisson"`` is for counts and rates, y >= 0: the network's output is the logarithm of the
+        prediction.
 
     Attributes
     ----------
@@ -256,6 +260,7 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     3
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS | FOR_NUMBERS
     _y_numeric = True
 
     def __init__(
@@ -265,6 +270,7 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
         network: Any = "mlp",
         activation: str = "relu",
         init: str = "auto",
+        loss: str = "squared_error",
         fit_intercept: bool = True,
         solver: str = "adam",
         learning_rate: float = 1e-3,
@@ -297,6 +303,7 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
         self.network = network
         self.activation = activation
         self.init = init
+        self.loss = loss
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.learning_rate = learning_rate
@@ -354,13 +361,18 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
             raise ValueError(
                 f"y holds values too large for {np.dtype(dtype)}. Scale y, or set dtype='float64'."
             )
+        if self.loss == "poisson" and target.min() < 0:
+            raise ValueError(
+                f"loss='poisson' is for counts and rates, and y holds {target.min():g}. Give "
+                "values >= 0, or set loss='squared_error'."
+            )
         return target
 
     def _weigh(self, y: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
         return weight
 
     def _loss(self, n_outputs: int) -> str:
-        return "squared_error"
+        return self.loss
 
     def _strata(self, target: np.ndarray) -> None:
         return None
@@ -371,4 +383,6 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions, (n,) or (n, n_outputs)."""
         z = self._outputs(X)
+        if self._made_by.loss == "poisson":
+            z = np.exp(z)
         return z[:, 0] if self._one_target else z

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,15 @@ class Flat:
     """Networks of affine ``layers``, whose parameters lie in one flat buffer."""
 
     exact_rows: ClassVar[bool] = False  # batches may be padded with rows
+    compares_rows: ClassVar[bool] = False  # a row's output depends on no other row
     layers: tuple[Layer, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What it was made of: the rest follows."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     @property
     def n_weights(self) -> int:
@@ -105,7 +113,7 @@ class Flat:
         return []
 
     def restore(self, buffers: Sequence[Tensor]) -> None:
-        """Remember that again."""
+        """Restore the buffers."""
 
     @cached_property
     def real(self) -> Tensor:

@@ -1,7 +1,8 @@
 """J: the data term of the objective, one number a network.
 
 ``J~(theta; X, y) = J(theta; X, y) + alpha * Omega(theta)`` (eq. 7.1). J is a mean over samples:
-half the squared error summed over outputs, or the cross-entropy. Omega is in ``regularizers``.
+half the squared error or half the Poisson deviance, summed over outputs, or the cross-entropy.
+Omega is in ``regularizers``.
 
 Each loss maps outputs z [K, outputs, B], targets [K, outputs, B] and weights [K, 1, B] (which sum
 to 1 over the batch) to J [K] and its slope dJ/dz [K, outputs, B], written into ``out`` where given.
@@ -33,6 +34,16 @@ def squared_error(
     return residual.mul_(slope).sum((1, 2)) * 0.5, slope
 
 
+def poisson(
+    z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Half the Poisson deviance of ``e^z``: ``e^z - y - y (z - log y)``, slope ``e^z - y``."""
+    mean = z.exp()
+    loss = (mean - target).sub_(target * z).add_(torch.special.xlogy(target, target))
+    J = loss.mul_(weight).sum((1, 2))
+    return J, torch.mul(mean.sub_(target), weight, out=out)
+
+
 def logistic(
     z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -51,8 +62,12 @@ def cross_entropy(
     return J, torch.sub(log_p.exp_().mul_(weight), weighted, out=out)
 
 
+#: Losses of classes; the others are of quantities.
+OF_CLASSES = frozenset({"logistic", "cross_entropy"})
+
 LOSSES: dict[str, Loss] = {
     "squared_error": squared_error,
+    "poisson": poisson,
     "logistic": logistic,
     "cross_entropy": cross_entropy,
 }

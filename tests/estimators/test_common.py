@@ -112,7 +112,10 @@ def expected_failures(estimator: Any) -> dict[str, str]:
         "other rows are held out": estimator.early_stopping,
     }
     for reason in (reason for reason, holds in reasons.items() if holds):
-        return {"check_sample_weight_equivalence_on_dense_data": reason}
+        return {
+            f"check_sample_weight_equivalence_on_{kind}_data": reason
+            for kind in ("dense", "sparse")
+        }
     return {}
 
 

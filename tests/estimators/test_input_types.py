@@ -1,17 +1,19 @@
 """Tables, dtypes and memory layouts of X and y: the values count, not their container."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import _NotAnArray
 
-from wellposed import NetClassifier, NetRegressor
+from wellposed import NetClassifier, NetRegressor, fit_together
 
 X, y = load_iris(return_X_y=True)
 X, y = X[::2], y[::2]
@@ -24,7 +26,8 @@ NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
 def no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "The training loss is", ConvergenceWarning)  # 5 epochs
+        for text in ("The training loss is", "The objective was still falling"):  # 5 epochs
+            warnings.filterwarnings("ignore", text, ConvergenceWarning)
         yield
 
 
@@ -159,9 +162,65 @@ def test_predictions_do_not_depend_on_the_rows_beside_them():
 
 
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
-def test_sparse_X_is_refused_with_a_way_out(container):
-    with pytest.raises(TypeError, match=r"Sparse data was passed for X.*toarray\(\)"):
-        clone(NET).fit(container(X), y)
+@pytest.mark.parametrize("limit", [0, 1 << 26], ids=["by the batch", "at once"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"solver": "lbfgs"},
+        {"batch_size": 20, "input_noise": 0.1, "dropout": 0.2},
+        {"early_stopping": True, "retrain": "continue", "batch_size": 20},
+        {"callbacks": [], "verbose": 1, "early_stopping": True, "batch_size": 20},
+    ],
+    ids=lambda settings: " ".join(settings) or "default",
+)
+def test_sparse_X_is_as_its_dense_form(settings, limit, container, monkeypatch, capsys):
+    monkeypatch.setattr("wellposed._arrays._DENSE_BYTES", limit)
+    net = clone(NET).set_params(**settings)
+    given = container(X)
+    before = given.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found, expected = clone(net).fit(given, y), clone(net).fit(X, y)
+    assert (given != before).nnz == 0
+    for a, b in zip(found.coefs_ + found.intercepts_, expected.coefs_ + expected.intercepts_):
+        np.testing.assert_array_equal(a, b)
+    curves = [getattr(net, "validation_loss_curve_", []) for net in (found, expected)]
+    np.testing.assert_allclose(*curves, rtol=1e-12)
+    np.testing.assert_array_equal(found.predict_proba(given), expected.predict_proba(X))
+
+
+def test_large_sparse_X_is_never_made_dense_whole():
+    n, m = 1000, 200_000  # 1.6 GB
+    rng = np.random.default_rng(0)
+    wide = sparse.random(n, m, 1e-4, format="csr", random_state=0)
+    rare = sparse.csr_array(rng.integers(0, 2, (n, 2)).astype(float))
+    wide = sparse.hstack([rare, wide], format="csr")
+    labels = rare.toarray()[:, 0].astype(int)
+    tracemalloc.start()
+    net = NetClassifier((), max_epochs=3, batch_size=8, learning_rate=0.05, dtype="float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        score = net.fit(wide, labels).score(wide, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert score > 0.9
+    assert peak < 4e8
+
+
+def test_sparse_rows_meet_in_a_block_with_equal_ones_only():
+    wide = sparse.random(90, 30, 0.2, format="csr", random_state=0)
+    other = wide.copy()
+    other.data[-1] += 1.0
+    labels = np.arange(90) % 3
+    expected = [clone(NET).fit(rows, labels).coefs_[0] for rows in (wide, other)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wellposed._arrays._DENSE_BYTES", 0)
+        with fit_together() as found:
+            models = Parallel()(delayed(clone(NET).fit)(rows, labels) for rows in (wide, other))
+    assert found.stack_sizes == [2]
+    for model, coefs in zip(models, expected):
+        np.testing.assert_array_equal(model.coefs_[0], coefs)
 
 
 def test_labels_may_be_text_of_several_types():

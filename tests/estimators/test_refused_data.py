@@ -97,7 +97,7 @@ REFUSED = {
         clone(CLASSES).set_params(class_weight={0: -1}),
         (X, y),
         {},
-        "class_weight={0: -1} holds a weight that is not a number >= 0",
+        "class_weight={0: -1} holds a weight that is not a finite number >= 0",
     ),
     "weight of no class": (
         clone(CLASSES).set_params(class_weight={7: 1}),

@@ -81,10 +81,6 @@ TOGETHER = [
         )
         for name in ("dropout", "max_norm")
     ],
-    (
-        {"averaging": 0.5, "early_stopping": True},
-        "averaging=0.5 averages the last iterates, early_stopping=True returns the best single",
-    ),
     ({"retrain": "passes"}, "early_stopping is False. Set early_stopping=True or retrain=None."),
     (
         {"retrain": "passes", "early_stopping": True, "callbacks": [("mine", object())]},

@@ -8,9 +8,9 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import torch
-from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from ..ranges import Range
 from ..training.streams import Stream
 
 
@@ -57,7 +57,7 @@ class Regularizer:
     """
 
     name: ClassVar[str]
-    interval: ClassVar[Interval] = Interval(Real, 0, None, closed="left")
+    interval: ClassVar[Range] = Range(Real, 0, None, closed="left")
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
 

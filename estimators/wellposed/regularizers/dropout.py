@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from numbers import Real
 
 import torch
-from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from ..ranges import Range
 from ..training.streams import Stream
 from .base import Regularizer, Setting
 
@@ -39,7 +39,7 @@ def _scaled(bits: Tensor, threshold: Tensor, scale: Tensor, dtype: torch.dtype) 
 class _Masking(Regularizer):
     """Draws masks from its streams."""
 
-    interval = Interval(Real, 0, 1, closed="left")
+    interval = Range(Real, 0, 1, closed="left")
     random = True
 
     def __init__(self, strength: Tensor, setting: Setting) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numbers import Real
 
-from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from ..ranges import Range
 from .base import Regularizer, Setting
 
 
@@ -51,7 +51,7 @@ class LabelSmoothing(Regularizer):
     """``(1 - e) y + e / C``: targets of C classes, two for one logistic unit, mixed evenly."""
 
     name = "label_smoothing"
-    interval = Interval(Real, 0, 1, closed="left")
+    interval = Range(Real, 0, 1, closed="left")
 
     def targets(self, target: Tensor) -> Tensor:
         e = self.strength[:, None, None]

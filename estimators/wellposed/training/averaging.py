@@ -33,6 +33,10 @@ class Averaging:
         if any(shares):
             self.mean.lerp_(theta, theta.new_tensor(shares).unsqueeze(1))
 
+    def has_begun(self, k: int, n_updates: int) -> bool:
+        """Whether network k's mean holds anything after so many updates."""
+        return n_updates > self.starts[k]
+
     def result(self, k: int, last: Tensor) -> Tensor:
         """Return the mean of network k."""
-        return self.mean[k] * (last != 0) if self.sparse else self.mean[k].clone()
+        return self.mean[k] * (last != 0) if self.sparse else self.mean[k]

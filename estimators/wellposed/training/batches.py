@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from scipy.sparse import vstack
 from torch import Tensor
 
-from .request import Request
+from .request import Request, dense
 from .streams import generator
 
 _BLOCK = 1 << 16  # indices drawn at once
@@ -33,6 +34,7 @@ class _Order:
         self.n, self.width = request.rows.n, request.width
         self.batch_size = min(request.batch_size, self.n)
         self.n_batches = request.n_batches
+        self.joins_last_row = request.joins_last_row
         self._rng = generator(request.seed, "batches", request.updates_before)
         self._block = torch.empty(0, self.width, dtype=torch.long)
         self._made = 0  # batches so far; the block holds the last of them
@@ -49,10 +51,14 @@ class _Order:
         return self._block[first : first + n_steps]
 
     def _epoch(self) -> Tensor:
+        order = torch.randperm(self.n, generator=self._rng)
         padded = torch.full((self.n_batches * self.batch_size,), self.n)
-        padded[: self.n] = torch.randperm(self.n, generator=self._rng)
+        in_batches = min(self.n, len(padded))
+        padded[:in_batches] = order[:in_batches]
         epoch = torch.full((self.n_batches, self.width), self.n)
         epoch[:, : self.batch_size] = padded.view(self.n_batches, -1)
+        if self.joins_last_row:
+            epoch[-1, self.batch_size] = order[-1]
         return epoch
 
 
@@ -76,6 +82,9 @@ class Batches:
         self._starts = [starts[id(request.rows)] for request in requests]
         tables = [rows.table for rows in sources.values()]
         self._pool = tables[0] if len(tables) == 1 else torch.cat(tables)
+        self._sparse = None
+        if like.sparse is not None:
+            self._sparse = vstack([rows.sparse for rows in sources.values()], format="csr")
         self._full = requests[0].n_batches == 1
         self._orders: dict[tuple[int, ...], _Order] = {}
         self._step = self._first = 0
@@ -131,6 +140,11 @@ class Batches:
         assert self._index is not None
         assert self._share is not None
         inputs, targets, weight = self._columns
-        rows = self._pool.index_select(0, self._index[at].view(-1))
+        index = self._index[at].view(-1)
+        rows = self._pool.index_select(0, index)
         rows = rows.view(-1, self._width, self._pool.shape[1]).mT
-        return Batch(rows[:, inputs], rows[:, targets], rows[:, weight] * self._share[at])
+        x = rows[:, inputs]
+        if self._sparse is not None:
+            x = dense(self._sparse[index.numpy(force=True)]).to(rows)
+            x = x.view(-1, self._width, x.shape[1]).mT
+        return Batch(x, rows[:, targets], rows[:, weight] * self._share[at])

@@ -1,4 +1,4 @@
-"""Loss and score of a network on given rows, and the check that training has not diverged."""
+"""Loss and score of a network on given rows."""
 
 from __future__ import annotations
 
@@ -6,48 +6,62 @@ import math
 from typing import Any
 
 import torch
+from scipy.sparse import issparse
 from torch import Tensor
 
-from ..exceptions import DivergenceError
-from ..objective import LOSSES
-from .request import Request, Rows
+from ..objective import LOSSES, OF_CLASSES
+from .request import Rows, dense
 
 _CHUNK = 4096  # rows predicted at once
+_DENSE = 1 << 24  # numbers of a sparse matrix made dense at once
 
 
 @torch.no_grad()
-def outputs(network: Any, theta: Tensor, X: Tensor) -> Tensor:
-    """Outputs [n, outputs] of one network [P] on rows X [n, features], before any link."""
+def outputs(network: Any, theta: Tensor, X: Any) -> Tensor:
+    """Outputs [n, outputs] of one network [P] on rows X [n, features], before any link.
+
+    X is a tensor, or a sparse matrix of which some rows at a time are made dense.
+    """
     weights, biases = network.parameters(theta[None])
-    padded = X.new_zeros(min(len(X), _CHUNK), network.n_inputs_padded)
+    n, n_features = X.shape
+    size = _CHUNK
+    if issparse(X):
+        size = max(16, min(_CHUNK, _DENSE // network.n_inputs_padded))
+    padded = theta.new_zeros(min(n, size), network.n_inputs_padded)
     parts = []
-    for chunk in X.split(_CHUNK):
-        padded[: len(chunk), : X.shape[1]] = chunk
-        z = network.forward(weights, biases, padded[None, : len(chunk)].mT)
+    for start in range(0, n, size):
+        chunk = X[start : start + size]
+        rows = chunk.shape[0]
+        padded[:rows, :n_features] = dense(chunk) if issparse(chunk) else chunk
+        z = network.forward(weights, biases, padded[None, :rows].mT)
         parts.append(z[0, : network.n_outputs].T)
     return torch.cat(parts)
 
 
 @torch.no_grad()
 def evaluate(network: Any, loss: str, theta: Tensor, rows: Rows) -> tuple[float, float]:
-    """J on the rows, and the score: accuracy, or R^2 averaged over outputs."""
+    """J on the rows, and the score: accuracy (of whole rows), or R^2 averaged over outputs."""
     table = rows.table[:-1].T
     target, weight = table[rows.targets], table[rows.weight]
-    z = network.forward(*network.parameters(theta[None]), table[None, rows.inputs])
-    z = z[0, : rows.n_targets]
-    J = float(LOSSES[loss](z[None], target[None], weight[None, None] / rows.n)[0])
-    if loss == "cross_entropy":
-        hit = (z.argmax(0) == target.argmax(0)).to(weight)
-    elif loss == "logistic":
-        hit = ((z > 0) == (target > 0.5)).to(weight).mean(0)
+    if rows.sparse is None:
+        z = network.forward(*network.parameters(theta[None]), table[None, rows.inputs])
+        z = z[0, : rows.n_targets]
     else:
-        mean = (target * weight).mean(1, keepdim=True)
-        residual = ((target - z).square() * weight).sum(1)
-        total = ((target - mean).square() * weight).sum(1)
-        score = 1.0 - residual / total
-        constant = (residual == 0).to(score)  # as scikit-learn has it: 1 if hit, 0 if not
-        return J, float(torch.where(total == 0, constant, score).mean())
-    return J, float((hit * weight).mean())
+        z = outputs(network, theta, rows.sparse[:-1]).T
+    J = float(LOSSES[loss](z[None], target[None], weight[None, None] / rows.n)[0])
+    if loss in OF_CLASSES:
+        if loss == "cross_entropy":
+            hit = z.argmax(0) == target.argmax(0)
+        else:
+            hit = ((z > 0) == (target > 0.5)).all(0)
+        return J, float((hit.to(weight) * weight).mean())
+    mean = (target * weight).mean(1, keepdim=True)
+    prediction = z.exp() if loss == "poisson" else z
+    residual = ((target - prediction).square() * weight).sum(1)
+    total = ((target - mean).square() * weight).sum(1)
+    score = 1.0 - residual / total
+    constant = (residual == 0).to(score)  # as scikit-learn has it: 1 if hit, 0 if not
+    return J, float(torch.where(total == 0, constant, score).mean())
 
 
 def constant_losses(loss: str, rows: Rows) -> tuple[float, float]:
@@ -59,28 +73,11 @@ def constant_losses(loss: str, rows: Rows) -> tuple[float, float]:
         zero = 0.5 * (target.square() * weight).sum()
         best = 0.5 * ((target - mean[:, None]).square() * weight).sum()
         return float(zero), float(best)
+    if loss == "poisson":
+        own = (torch.special.xlogy(target, target) * weight).sum()
+        zero = own + 1.0 * len(mean) - mean.sum()
+        return float(zero), float(own - torch.special.xlogy(mean, mean).sum())
     entropy = torch.special.entr(mean).sum()
     if loss == "logistic":
         return math.log(2) * len(mean), float(entropy + torch.special.entr(1 - mean).sum())
     return math.log(len(mean)), float(entropy)
-
-
-def check_finite(
-    loss: float, theta: Tensor, epoch: int, request: Request
-) -> DivergenceError | None:
-    """Return the error of a network whose loss or parameters are no longer finite."""
-    if math.isfinite(loss) and bool(torch.isfinite(theta).all()):
-        return None
-    l2 = request.strengths.get("l2", 0.0)
-    rate = request.learning_rate
-    decay = request.strengths.get("weight_decay", 0.0)
-    if request.solver == "sgd" and rate * l2 > 2:
-        cause = f"learning_rate * l2 = {rate * l2:g} > 2, so that every step overshoots"
-    elif rate * decay > 1:
-        cause = f"learning_rate * weight_decay = {rate * decay:g} > 1, so that weights overshoot 0"
-    else:
-        cause = f"learning_rate={rate:g} is too large for this problem, or X is not scaled"
-    return DivergenceError(
-        f"Training diverged: the loss is {loss:g} in epoch {epoch}. Likely cause: {cause}. "
-        f"Lower learning_rate, scale X (StandardScaler), or use solver='lbfgs'."
-    )

@@ -23,8 +23,6 @@ from numbers import Integral, Real
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
-import torch
-
 from .board import Board, Post
 from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
@@ -313,18 +311,19 @@ class Meeting:
         task.has_posted = True
         call: Call | None = task.call
         while call is not None:
-            call.n_bytes = max(call.n_bytes, request.rows.table.nbytes)
+            call.n_bytes = max(call.n_bytes, request.rows.nbytes)
             call = call.parent
 
     def _shared(self, rows: Rows) -> Rows:
         """Return equal rows that are here already: folds are cut once for each candidate."""
         table = rows.table
         some = table[:: max(1, len(table) // 64)].numpy(force=True)
-        kind = (table.shape, table.dtype, table.device, rows.n_inputs, rows.n_targets)
+        sparse = rows.sparse is not None
+        kind = (table.shape, table.dtype, table.device, rows.n_inputs, rows.n_targets, sparse)
         key = (*kind, hash(some.tobytes()))
         with self._lock:
             known = self._rows.setdefault(key, rows)
-        return known if torch.equal(known.table, table) else rows
+        return known if known.equals(rows) else rows
 
     def _tell(self, post: Post, outcome: Outcome | BaseException) -> None:
         self._board.open.discard(post)

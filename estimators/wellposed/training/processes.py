@@ -191,7 +191,7 @@ def sendable(requests: Sequence[Request]) -> bool:
     return (
         requests[0].rows.table.device.type == "cpu"
         and not requests[0].network.exact_rows  # a module of the user's own
-        and sum(r.table.nbytes for r in rows.values()) <= _MAX_BYTES
+        and sum(r.nbytes for r in rows.values()) <= _MAX_BYTES
         and [ACTIVATIONS, LOSSES, REGULARIZERS] == _KNOWN
     )
 

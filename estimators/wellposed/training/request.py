@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
 from ..networks import pad16
@@ -23,11 +24,14 @@ class Rows:
         of 16. The last row is zero: it pads short batches. Weights have mean 1 over the n rows.
     n_inputs, n_targets : int
         Real numbers of columns.
+    sparse : csr_array of shape (n + 1, columns), optional
+        The inputs, padded likewise, where they are not in the table; a batch is made dense.
     """
 
     table: Tensor
     n_inputs: int
     n_targets: int
+    sparse: csr_array | None = None
 
     @property
     def n(self) -> int:
@@ -35,7 +39,7 @@ class Rows:
 
     @property
     def inputs(self) -> slice:
-        return slice(0, pad16(self.n_inputs))
+        return slice(0, 0 if self.sparse is not None else pad16(self.n_inputs))
 
     @property
     def targets(self) -> slice:
@@ -46,31 +50,63 @@ class Rows:
         """Column of the weight."""
         return self.targets.stop
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the numbers that are held."""
+        return self.table.nbytes + (0 if self.sparse is None else self.sparse.data.nbytes)
+
+    def equals(self, other: Rows) -> bool:
+        """Whether another holds the same numbers."""
+        if not torch.equal(self.table, other.table):
+            return False
+        if self.sparse is None or other.sparse is None:
+            return self.sparse is other.sparse
+        return self.sparse.shape == other.sparse.shape and not (self.sparse != other.sparse).nnz
+
+    def X(self, start: int = 0, stop: int | None = None) -> Tensor:
+        """Inputs (rows, n_inputs) of some rows, by default of all."""
+        stop = self.n if stop is None else min(stop, self.n)
+        if self.sparse is None:
+            return self.table[start:stop, : self.n_inputs]
+        return dense(self.sparse[start:stop]).to(self.table)[:, : self.n_inputs]
+
     @classmethod
     def from_arrays(
         cls,
-        X: np.ndarray,
+        X: Any,
         target: np.ndarray,
         weight: np.ndarray | None,
         dtype: torch.dtype,
         device: torch.device,
     ) -> Rows:
-        """Lay out arrays (n, inputs), (n, targets) and (n,)."""
+        """Lay out arrays (n, inputs), (n, targets) and (n,); X may be sparse."""
         (n, n_inputs), n_targets = X.shape, target.shape[1]
-        table = torch.zeros(n + 1, pad16(n_inputs) + pad16(n_targets + 1), dtype=dtype)
-        rows = cls(table, n_inputs, n_targets)
+        sparse = None
+        if issparse(X):
+            sparse = csr_array(X, copy=True)
+            sparse.resize(n + 1, pad16(n_inputs))
+        width = pad16(n_targets + 1) + (pad16(n_inputs) if sparse is None else 0)
+        table = torch.zeros(n + 1, width, dtype=dtype)
+        rows = cls(table, n_inputs, n_targets, sparse)
         numbers = table.numpy()
-        numbers[:n, :n_inputs] = X
+        if sparse is None:
+            numbers[:n, :n_inputs] = X
         numbers[:n, rows.targets] = target
-        numbers[:n, rows.weight] = 1.0 if weight is None else _of_mean_one(weight)
-        return cls(table.to(device), n_inputs, n_targets)
+        numbers[:n, rows.weight] = 1.0 if weight is None else of_mean_one(weight)
+        return cls(table.to(device), n_inputs, n_targets, sparse)
 
 
-def _of_mean_one(weight: np.ndarray) -> np.ndarray:
+def dense(X: Any) -> Tensor:
+    """Make rows of a sparse matrix dense."""
+    return torch.from_numpy(np.ascontiguousarray(X.toarray()))
+
+
+def of_mean_one(weight: np.ndarray) -> np.ndarray:
+    """Scale weights to mean 1."""
     with np.errstate(over="ignore"):
         mean = weight.mean()
     if not np.isfinite(mean):  # the sum has overflown
-        return _of_mean_one(weight / weight.max())
+        return of_mean_one(weight / weight.max())
     return weight / mean
 
 
@@ -105,11 +141,20 @@ class Request:
     @property
     def width(self) -> int:
         """Padded rows of a batch."""
-        return pad16(min(self.batch_size, self.rows.n))
+        return pad16(min(self.batch_size + self.joins_last_row, self.rows.n))
 
     @property
     def n_batches(self) -> int:
-        return -(-self.rows.n // self.batch_size)
+        return -(-self.rows.n // self.batch_size) - self.joins_last_row
+
+    @property
+    def joins_last_row(self) -> bool:
+        """Whether a last batch of one row is left to the batch before it.
+
+        A network that normalises by the statistics of its batches needs two rows.
+        """
+        left = self.rows.n % self.batch_size
+        return self.network.compares_rows and self.rows.n > self.batch_size > 1 and left == 1
 
     @property
     def n_updates(self) -> int:
@@ -130,6 +175,7 @@ class Request:
             self.solver,
             self.rows.table.dtype,
             self.rows.table.device,
+            self.rows.sparse is not None,
             self.width,
             self.n_batches == 1,
             tuple(self.strengths),
@@ -160,6 +206,25 @@ class State:
     n_updates: int
     buffers: list[Tensor] = field(default_factory=list)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain arrays: what is saved needs no torch, and is the same for equal numbers."""
+        return {
+            "theta": _array(self.theta),
+            "moments": [_array(moment) for moment in self.moments],
+            "n_updates": self.n_updates,
+            "buffers": [_array(buffer) for buffer in self.buffers],
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.theta = torch.from_numpy(state["theta"])
+        self.moments = [torch.from_numpy(moment) for moment in state["moments"]]
+        self.n_updates = state["n_updates"]
+        self.buffers = [torch.from_numpy(buffer) for buffer in state["buffers"]]
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.numpy(force=True).copy()
+
 
 @dataclass
 class Outcome:
@@ -174,9 +239,12 @@ class Outcome:
     validation_scores : list of float
         Accuracy or R^2 on the validation rows after each epoch.
     best_epoch : int or None
-        1-based epoch of the smallest validation loss, whose parameters are in ``state``.
+        1-based epoch of the smallest validation loss, the earliest of equals, whose parameters are
+        in ``state``.
     reached : bool
         The solver's tolerance or the validation target was reached.
+    final_loss : float
+        J of the network in ``state`` on the last batch; not known of lbfgs.
     optimality : float
         lbfgs's largest entry of the objective's gradient, at the end.
     error : Exception or None
@@ -189,6 +257,7 @@ class Outcome:
     validation_scores: list[float] = field(default_factory=list)
     best_epoch: int | None = None
     reached: bool = False
+    final_loss: float = 0.0
     optimality: float = float("nan")
     error: Exception | None = None
 

@@ -6,85 +6,48 @@ History, callbacks, checkpoints, saving and loading are skorch's. Its training i
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from numbers import Number
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, RegressorMixin
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, PrintLog
-from skorch.history import History
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-from ..objective import LOSSES
+from ..objective import OF_CLASSES
 from .batches import Batch
+from .evaluation import outputs
 from .request import Outcome, Request, Rows, State
+from .skorch_parts import Criterion, StackOptimizer, codes, interrupts, one_hot
 from .stack import Stack, initial_theta
-from .threads import one_thread
+from .threads import in_one_thread, one_thread
 
-
-class StackOptimizer(torch.optim.Optimizer):
-    """What callbacks see of the stack's optimiser: learning rate and running averages.
-
-    A learning rate that a callback sets here is the next step's.
-    """
-
-    def __init__(self, parameters: Any, request: Request, state: State) -> None:
-        super().__init__(parameters, {"lr": request.learning_rate, "momentum": request.momentum})
-        self._opt_called = True  # what a scheduler asks before it moves
-        self._network_state = state
-
-    def step(self, closure: Any = None) -> Any:
-        raise RuntimeError(
-            "This optimizer belongs to a stack and makes no step by itself. Train with fit or "
-            "partial_fit."
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        state = self._network_state
-        groups = [{key: g[key] for key in ("lr", "momentum")} for g in self.param_groups]
-        return {"param_groups": groups, "moments": state.moments, "n_updates": state.n_updates}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        for group, loaded in zip(self.param_groups, state_dict["param_groups"]):
-            group.update(loaded)
-        state = self._network_state
-        if state.moments:
-            for moment, loaded in zip(state.moments, state_dict["moments"]):
-                moment.copy_(loaded)
-        else:
-            state.moments = [moment.clone() for moment in state_dict["moments"]]
-        state.n_updates = state_dict["n_updates"]
-
-
-class Criterion(nn.Module):
-    """The data term J as a torch criterion: outputs (n, outputs) and encoded targets."""
-
-    def __init__(self, loss: str) -> None:
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        target = one_hot(self.loss, y, z.shape[1]).to(z)
-        weight = z.new_full((1, 1, len(z)), 1.0 / len(z))
-        return LOSSES[self.loss](z.T[None], target.T[None], weight)[0][0]
-
-
-def one_hot(loss: str, y: Any, n_outputs: int) -> Tensor:
-    """Turn encoded targets, class numbers or values, into (n, outputs)."""
-    y = torch.as_tensor(y)
-    if loss == "cross_entropy" and y.ndim == 1:
-        return nn.functional.one_hot(y.long(), n_outputs)
-    return y.reshape(len(y), -1)
+_SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "lr": (lambda value: isinstance(value, Real) and float(value) > 0, "a positive number"),
+    "max_epochs": (
+        lambda value: isinstance(value, Integral) and int(value) >= 1,
+        "a positive integer",
+    ),
+    "batch_size": (
+        lambda value: isinstance(value, Integral) and (int(value) >= 1 or value == -1),
+        "a positive integer, or -1 for all rows in one batch",
+    ),
+}
+_OBEYED = ("lr", "max_epochs", "batch_size", "callbacks", "verbose", "iterator_valid", "dataset")
 
 
 class SkorchNet(NeuralNet):
     """A skorch net around one network of a stack.
+
+    ``lr``, ``max_epochs``, ``batch_size`` and callbacks can be set; all else of its training is the
+    estimator's. Targets are encoded: class numbers from 0 on, or values.
 
     Parameters
     ----------
@@ -124,7 +87,8 @@ class SkorchNet(NeuralNet):
         return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> Any:
-        self.optimizer_ = StackOptimizer(self.module_.parameters(), self.request, self.state)
+        request = replace(self.request, learning_rate=self.lr)
+        self.optimizer_ = StackOptimizer(self.module_.parameters(), request, self.state)
         return self
 
     def initialize_callbacks(self) -> Any:
@@ -138,24 +102,74 @@ class SkorchNet(NeuralNet):
                 )
         return self
 
+    def set_params(self, **params: Any) -> Any:
+        """Set what this net obeys; all else is refused.
+
+        Raises
+        ------
+        ValueError
+            For a parameter that is the estimator's, or that the training of a stack has no use for.
+        """
+        known = self.get_params(deep=False)
+        for name, value in params.items():
+            of_net = name in known or "__" in name  # skorch names what it does not know
+            obeyed = name.split("__")[0] in _OBEYED
+            if of_net and not obeyed and known.get(name, nn) is not value:
+                raise ValueError(
+                    f"net_ trains as its estimator does and has no use for {name!r}. Set what you "
+                    f"want on the estimator and fit it; net_ obeys {', '.join(_OBEYED)}."
+                )
+        return super().set_params(**params)
+
     # ------------------------------------------------------------------ training
 
+    @in_one_thread
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         """Train afresh with the estimator's parameters on encoded targets."""
         self._forbid(fit_params)
-        fresh = replace(self.request, rows=self._make_rows(X, y), start=None)
+        fresh = replace(self._planned(X, y), start=None)
         self.state.theta.copy_(initial_theta(fresh))
         self.initialize()
-        self.train(fresh)
-        return self
+        return self._finish(self.train(fresh))
 
+    @in_one_thread
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Any:
         """Go on training with the estimator's parameters on encoded targets."""
         self._forbid(fit_params)
         if not self.initialized_:
             self.initialize()
-        self.train(replace(self.request, rows=self._make_rows(X, y), start=self.state))
+        self._tie()
+        return self._finish(self.train(replace(self._planned(X, y), start=self.state)))
+
+    def _finish(self, outcome: Outcome) -> Any:
+        if outcome.error is not None:
+            raise outcome.error
         return self
+
+    def _planned(self, X: Any, y: Any) -> Request:
+        """The estimator's request for these rows, with what has been set here."""
+        for name, (right, what) in _SETTABLE.items():
+            if not right(value := getattr(self, name)):
+                raise ValueError(f"{name}={value!r} must be {what}.")
+        rows, size = self._make_rows(X, y), self.batch_size
+        return replace(
+            self.request,
+            rows=rows,
+            learning_rate=float(self.lr),
+            max_epochs=int(self.max_epochs),
+            batch_size=rows.n if size == -1 else int(size),
+        )
+
+    def _tie(self) -> None:
+        """Take over parameters that are no views of ``state``, as after ``module_.float()``."""
+        storage = self.state.theta.untyped_storage().data_ptr()
+        trained = [p for p in self.module_.parameters() if p.requires_grad]
+        if all(p.untyped_storage().data_ptr() == storage for p in trained):
+            return
+        values = {name: value.clone() for name, value in self.module_.state_dict().items()}
+        self.initialize_module()
+        self.module_.load_state_dict(values)
+        self.initialize_optimizer()
 
     def _check_monitors(self, request: Request) -> None:
         for name, callback in self.callbacks_:
@@ -181,9 +195,8 @@ class SkorchNet(NeuralNet):
     def _make_rows(self, X: Any, y: Any) -> Rows:
         theta, network = self.state.theta, self.request.network
         target = one_hot(self.request.loss, y, network.n_outputs)
-        return Rows.from_arrays(
-            np.asarray(X), target.numpy(force=True), None, theta.dtype, theta.device
-        )
+        X = X if issparse(X) else np.asarray(X)
+        return Rows.from_arrays(X, target.numpy(force=True), None, theta.dtype, theta.device)
 
     def train(self, request: Request, abandoned: Callable[[], bool] | None = None) -> Outcome:
         """Run a request, telling the callbacks, and leave the result in ``state``.
@@ -194,7 +207,7 @@ class SkorchNet(NeuralNet):
         state, start = self.state, request.start
         state.moments, state.n_updates = (start.moments, start.n_updates) if start else ([], 0)
         X, y = _arrays(request, request.rows)
-        with one_thread(), _interrupts() as interrupted:
+        with one_thread(), interrupts() as interrupted:
             outcome = Outcome(state)
             try:
                 self.notify("on_train_begin", X=X, y=y)
@@ -232,6 +245,8 @@ class SkorchNet(NeuralNet):
                 self.notify("on_epoch_begin", **datasets)
                 self._open_epoch()
                 stack.advance()
+                if held_out is not None:
+                    self._show_validation(stack, request)
                 self._record(outcome)
                 self.notify("on_epoch_end", **datasets)
                 stack.retire()
@@ -248,17 +263,38 @@ class SkorchNet(NeuralNet):
 
     def _batch_begin(self, stack: Stack, batch: Batch) -> None:
         stack.optimizer.set_learning_rate([self.optimizer_.param_groups[0]["lr"]])
-        self.notify("on_batch_begin", batch=_shown(batch), training=True)
+        self._shown = _shown(stack.requests[0], batch)
+        self.notify("on_batch_begin", batch=self._shown, training=True)
 
     @torch.no_grad()
     def _batch_end(self, stack: Stack, batch: Batch, J: Tensor) -> None:
         for parameter, value in self._frozen:
             parameter.copy_(value)
         self._batch_count += 1
+        n = len(self._shown[0])
         self.history.record_batch("train_loss", float(J[0]))
-        self.history.record_batch("train_batch_size", int((batch.weight[0] > 0).sum()))
-        y_pred = stack.gradient.z[0].T
-        self.notify("on_batch_end", batch=_shown(batch), training=True, loss=J[0], y_pred=y_pred)
+        self.history.record_batch("train_batch_size", n)
+        y_pred = stack.gradient.z[0, :, :n].T
+        self.notify("on_batch_end", batch=self._shown, training=True, loss=J[0], y_pred=y_pred)
+
+    @torch.no_grad()
+    def _show_validation(self, stack: Stack, request: Request) -> None:
+        """Announce the validation rows batch by batch, as the network of this epoch sees them."""
+        rows = request.validation
+        assert rows is not None
+        theta = stack.judged(0)
+        y = codes(request.loss, rows.table[:-1, rows.targets])
+        starts = range(0, rows.n, request.batch_size)
+        self._valid_batch_count = len(starts)
+        for start in starts:
+            stop = start + request.batch_size
+            batch = rows.X(start, stop), y[start:stop]
+            self.notify("on_batch_begin", batch=batch, training=False)
+            y_pred = outputs(request.network, theta, batch[0])
+            loss = self.criterion_(y_pred, batch[1])
+            self.history.record_batch("valid_loss", float(loss))
+            self.history.record_batch("valid_batch_size", len(y_pred))
+            self.notify("on_batch_end", batch=batch, training=False, loss=loss, y_pred=y_pred)
 
     def _record(self, outcome: Outcome) -> None:
         for name, curve in (
@@ -269,51 +305,87 @@ class SkorchNet(NeuralNet):
                 self.history.record(name, curve[-1])
                 self.history.record(f"{name}_best", curve[-1] <= min(curve))
         self.history.record("train_batch_count", self._batch_count)
+        if outcome.validation_curve:
+            self.history.record("valid_batch_count", self._valid_batch_count)
 
     # ------------------------------------------------------------------ prediction
 
+    @in_one_thread
+    def forward(self, X: Any, training: bool = False, device: Any = "cpu") -> Any:
+        return super().forward(X, training=training, device=device)
+
+    @in_one_thread
+    def evaluation_step(self, batch: Any, training: bool = False) -> Any:
+        return super().evaluation_step(batch, training=training)
+
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Return the module's outputs on a batch, in the module's precision."""
+        x = to_tensor(x, device=self.device)
+        like = next(self.module_.parameters(), None)
+        if like is not None and x.is_floating_point():
+            x = x.to(like.dtype)
+        return super().infer(x, **fit_params)
+
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return outputs after the link: probabilities, or values."""
+        """Return outputs after the link: probabilities of the classes, or values."""
         z = torch.as_tensor(self.forward(X))
-        if self.request.loss == "cross_entropy":
-            return torch.softmax(z, 1).numpy(force=True)
-        if self.request.loss == "logistic":
-            return torch.sigmoid(z).numpy(force=True)
+        loss = self.request.loss
+        if loss == "cross_entropy":
+            z = torch.softmax(z, 1)
+        elif loss == "poisson":
+            z = z.exp()
+        elif loss == "logistic":
+            z = torch.sigmoid(torch.cat([-z, z], 1) if z.shape[1] == 1 else z)
         return z.numpy(force=True)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return encoded predictions: class numbers, or values."""
         p = self.predict_proba(X)
-        if self.request.loss == "cross_entropy":
-            return p.argmax(1)
-        if self.request.loss == "logistic":
-            p = (p > 0.5).astype(int)
-        return p[:, 0] if p.shape[1] == 1 else p
+        if self.request.loss not in OF_CLASSES:
+            return p[:, 0] if p.shape[1] == 1 else p
+        several = self.request.loss == "logistic" and self.request.network.n_outputs > 1
+        return (p > 0.5).astype(int) if several else p.argmax(1)
 
 
-def _shown(batch: Batch) -> tuple[Tensor, Tensor]:
-    return batch.x[0].T, batch.target[0].T
+class ClassifierNet(ClassifierMixin, SkorchNet):
+    """The skorch net of a `NetClassifier`; ``score`` is the accuracy on class numbers."""
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class numbers."""
+        return np.arange(max(2, self.request.network.n_outputs))
 
 
-def _arrays(request: Request, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+class RegressorNet(RegressorMixin, SkorchNet):
+    """The skorch net of a `NetRegressor`; ``score`` is R^2."""
+
+
+def _shown(request: Request, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The real rows and columns of a batch, with class numbers or values."""
+    n = int((batch.weight[0] > 0).sum())
+    x, target = batch.x[0, : request.rows.n_inputs, :n].T, batch.target[0, :, :n].T
+    return x, codes(request.loss, target)
+
+
+def _arrays(request: Request, rows: Rows) -> tuple[Any, np.ndarray]:
     """Real inputs and encoded targets, class numbers or values, of some rows."""
-    X = rows.table[:-1, : rows.n_inputs].numpy(force=True)
-    target = rows.table[:-1, rows.targets].numpy(force=True)
-    if request.loss == "cross_entropy":
-        return X, target.argmax(1)
-    return X, target[:, 0] if rows.n_targets == 1 else target
+    y = codes(request.loss, rows.table[:-1, rows.targets]).numpy(force=True)
+    if rows.sparse is not None:
+        return rows.sparse[:-1, : rows.n_inputs], y
+    return rows.X().numpy(force=True), y
 
 
 def make_net(
     request: Request, state: State, callbacks: Any = None, verbose: int = 0, history: Any = None
 ) -> SkorchNet:
     """Wrap a network that is in this state."""
-    net = SkorchNet(
+    kind = ClassifierNet if request.loss in OF_CLASSES else RegressorNet
+    net = kind(
         request=request,
         state=state,
         lr=request.learning_rate,
         max_epochs=request.max_epochs,
-        batch_size=request.batch_size,
+        batch_size=int(request.batch_size),
         callbacks=list(callbacks or []),
         verbose=verbose,
         device=str(state.theta.device),
@@ -323,52 +395,3 @@ def make_net(
     if history is not None:
         net.history_ = history
     return net
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Tell an interrupt of the user's from one that a callback raises to end training."""
-    interrupted = threading.Event()
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield interrupted
-        return
-
-    def note(number: int, frame: Any) -> None:
-        interrupted.set()
-        handler(number, frame)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def plain_history(history: History) -> list[Any]:
-    """Epochs with what can be pickled of what was recorded: numbers, text and batches of these."""
-    return [
-        {
-            key: plain_history(value) if isinstance(value, list) else value
-            for key, value in epoch.items()
-            if value is None or isinstance(value, str | Number | np.generic | list)
-        }
-        for epoch in history
-        if isinstance(epoch, dict)
-    ]
-
-
-def history_of(
-    loss_curve: list[float], validation_curve: list[float], recorded: list[Any] | None = None
-) -> History:
-    """A history as it was recorded, or that of epochs that were trained without callbacks."""
-    if recorded is not None:
-        return History(recorded)
-    history = History()
-    for epoch, loss in enumerate(loss_curve, 1):
-        history.new_epoch()
-        history.record("epoch", epoch)
-        history.record("train_loss", loss)
-        if epoch <= len(validation_curve):
-            history.record("valid_loss", validation_curve[epoch - 1])
-    return history

@@ -7,6 +7,7 @@ penalties, the update, proximal steps, projections.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import mul
@@ -14,10 +15,12 @@ from operator import mul
 import torch
 from torch import Tensor
 
+from ..objective import LOSSES
 from ..regularizers import REGULARIZERS, Regularizer, Setting
 from .averaging import Averaging
 from .batches import Batch, Batches
-from .evaluation import check_finite, evaluate
+from .divergence import check_epoch, check_result, check_validation
+from .evaluation import evaluate
 from .gradient import Gradient
 from .optimizers import SGD, Adam, Optimizer
 from .request import Abandoned, Outcome, Request, State
@@ -87,6 +90,7 @@ class Stack:
         self.progress = [Outcome(State(initial_theta(r), [], 0)) for r in self.requests]
         self.best: list[tuple[float, State] | None] = [None] * len(requests)
         self.n_updates = 0
+        self._batch: Batch | None = None  # the last step's
         self.on_batch_begin: Callable[[Stack, Batch], None] | None = None
         self.on_batch_end: Callable[[Stack, Batch, Tensor], None] | None = None
 
@@ -136,7 +140,7 @@ class Stack:
 
     def step(self) -> None:
         """Show every network its next batch and update it."""
-        batch = self.batches.next()
+        batch = self._batch = self.batches.next()
         if self.on_batch_begin is not None:
             self.on_batch_begin(self, batch)
         x, target, theta = batch.x, batch.target, self.theta
@@ -193,6 +197,7 @@ class Stack:
             self._close_epoch(k, loss, finite)
         return rows
 
+    @torch.no_grad()
     def retire(self) -> None:
         """Let go of the networks that are done."""
         self._leave([k for k in range(len(self.requests)) if self._finished(k)])
@@ -226,13 +231,13 @@ class Stack:
         self._starts[k] = self.n_updates
         self._ends[k] = min(self._ends[k] + self._lengths[k], self._last[k])
         if not finite:  # or its sum has overflown
-            outcome.error = check_finite(loss, self.theta[k], outcome.n_epochs, request)
+            outcome.error = check_epoch(loss, self.theta[k], outcome.n_epochs, request)
         if request.validation is not None and outcome.error is None:
-            J, score = evaluate(self.network, request.loss, self.theta[k], request.validation)
+            J, score = evaluate(self.network, request.loss, self.judged(k), request.validation)
             outcome.validation_curve.append(J)
             outcome.validation_scores.append(score)
             best = self.best[k]
-            if best is None or best[0] > J:
+            if math.isfinite(J) and (best is None or best[0] > J):
                 self.best[k] = J, self.state(k)
                 outcome.best_epoch = outcome.n_epochs
             target = request.validation_target
@@ -248,6 +253,7 @@ class Stack:
             or (request.patience is not None and waited >= request.patience)
         )
 
+    @torch.no_grad()
     def stop(self) -> None:
         """End every network where it is."""
         self._leave(list(range(len(self.requests))))
@@ -257,13 +263,28 @@ class Stack:
             return
         for k in rows:
             outcome, request, best = self.progress[k], self.requests[k], self.best[k]
-            early = request.patience is not None and best is not None
+            early = request.patience is not None
             outcome.state = best[1] if early and best else self.state(k)
             self.network.restore(outcome.state.buffers)
-            if self.averaging is not None:
-                outcome.state.theta = self.averaging.result(k, outcome.state.theta)
+            if early and not best and outcome.validation_curve and outcome.error is None:
+                outcome.error = check_validation(outcome, request)
             self.outcomes[self.ids[k]] = outcome
+        self._judge([k for k in rows if self.progress[k].error is None])
         self.keep([k for k in range(len(self.requests)) if k not in set(rows)])
+
+    def _judge(self, rows: list[int]) -> None:
+        """Compare networks as they are handed back with what they were in their first epoch."""
+        rows = [k for k in rows if self.progress[k].loss_curve]
+        if self._batch is None or not rows:
+            return
+        theta = torch.stack([self.progress[k].state.theta for k in rows])
+        x, target, weight = (part[rows] for part in self._batch)
+        z = self.network.forward(*self.network.parameters(theta), x)[:, : target.shape[1]]
+        losses, _ = LOSSES[self.requests[0].loss](z, target, weight)
+        for k, loss in zip(rows, losses.tolist()):
+            outcome = self.progress[k]
+            outcome.final_loss = loss
+            outcome.error = check_result(loss, outcome, self.requests[k])
 
     def keep(self, rows: list[int]) -> None:
         """Go on with these networks of the stack."""
@@ -275,6 +296,8 @@ class Stack:
             return
         self.theta = self.theta[rows]
         self._loss_sum = self._loss_sum[rows]
+        if self._batch is not None:
+            self._batch = Batch(*(part[rows] for part in self._batch))
         self.optimizer.keep(rows)
         self.batches.keep(rows)
         for regularizer in self.regularizers:
@@ -283,11 +306,18 @@ class Stack:
             self.averaging.keep(rows)
         self._view()
 
+    def judged(self, k: int) -> Tensor:
+        """Parameters [P] that a network is judged by: averaged where that has begun."""
+        theta = self.theta[k]
+        if self.averaging is None or not self.averaging.has_begun(k, self.n_updates):
+            return theta
+        return self.averaging.result(k, theta)
+
     def state(self, k: int) -> State:
         """Copy where a network is."""
         moments = [moment[k].clone() for moment in self.optimizer.moments]
         n_updates = self.requests[k].updates_before + self.n_updates
-        return State(self.theta[k].clone(), moments, n_updates, self.network.buffers())
+        return State(self.judged(k).clone(), moments, n_updates, self.network.buffers())
 
 
 def train(

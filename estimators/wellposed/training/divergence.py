@@ -1,0 +1,63 @@
+"""Whether training has diverged: in each epoch, and in the network that is handed back."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..exceptions import DivergenceError
+from .evaluation import constant_losses, evaluate
+from .request import Outcome, Request
+
+_SUSPICIOUS = 1e3  # times the loss of the first epoch: worth a look at all rows
+_EXPLODED = 1e6  # times the loss of the first epoch, and of outputs of zero
+
+
+def check_epoch(loss: float, theta: Tensor, epoch: int, request: Request) -> DivergenceError | None:
+    """Return the error of a network whose loss or parameters are no longer finite."""
+    if math.isfinite(loss) and bool(torch.isfinite(theta).all()):
+        return None
+    return _error(f"the loss is {loss:g} in epoch {epoch}", request)
+
+
+def check_result(loss: float, outcome: Outcome, request: Request) -> DivergenceError | None:
+    """Return the error of a network whose last updates have ruined it.
+
+    ``loss`` is its loss on the last batch. The loss of an epoch is that before its updates, so that
+    it says nothing of the last one.
+    """
+    first = outcome.loss_curve[0]
+    if loss <= _SUSPICIOUS * first:
+        return None
+    loss, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
+    zero, _ = constant_losses(request.loss, request.rows)
+    if loss <= _EXPLODED * max(first, zero):
+        return None
+    return _error(f"the loss is {first:.3g} in epoch 1 and {loss:.3g} after the last", request)
+
+
+def check_validation(outcome: Outcome, request: Request) -> DivergenceError:
+    """Return the error of a network that has never had a finite loss on the validation rows."""
+    return _error(
+        f"the validation loss is {outcome.validation_curve[-1]:g} in epoch {outcome.n_epochs} and "
+        "was never finite before",
+        request,
+    )
+
+
+def _error(what: str, request: Request) -> DivergenceError:
+    l2 = request.strengths.get("l2", 0.0)
+    rate = request.learning_rate
+    decay = request.strengths.get("weight_decay", 0.0)
+    if request.solver == "sgd" and rate * l2 > 2:
+        cause = f"learning_rate * l2 = {rate * l2:g} > 2, so that every step overshoots"
+    elif rate * decay > 1:
+        cause = f"learning_rate * weight_decay = {rate * decay:g} > 1, so that weights overshoot 0"
+    else:
+        cause = f"learning_rate={rate:g} is too large for this problem, or X is not scaled"
+    return DivergenceError(
+        f"Training diverged: {what}. Likely cause: {cause}. "
+        f"Lower learning_rate, scale X (StandardScaler), or use solver='lbfgs'."
+    )
