@@ -1,4 +1,4 @@
-"""Intervals over repetitions: the jackknife for smooth components, the bootstrap for others."""
+"""Intervals over repetitions, by the jackknife."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from scipy import stats
 from wellposed._bias_variance.result import Array, Intervals
 
 Points = dict[str, Array]
-
-N_RESAMPLES = 2000
 
 
 def jackknife(per_point: Points, without: Callable[[int], Points], R: int) -> tuple[Points, Points]:
@@ -54,17 +52,12 @@ def student_intervals(
     return intervals
 
 
-def bootstrap_replicates(per_repetition: Array, means: Callable[[Array], Points]) -> Points:
-    """Resample repetitions, the same ones for every estimator, and return components, [B].
+def unseen_share(R: int, level: float) -> float:
+    """Return the share of all repetitions, at most, that may be unlike R that agree.
 
-    `per_repetition`, [R, n_test, n_classes], is summed over each resample's repetitions, and
-    `means` takes such sums, [b, n_test, n_classes].
+    Examples
+    --------
+    >>> round(unseen_share(30, 0.95), 3)
+    0.116
     """
-    R = len(per_repetition)
-    draws = np.random.default_rng(0).multinomial(R, np.full(R, 1 / R), size=N_RESAMPLES)
-    chunk = max(1, 2**22 // per_repetition[0].size)
-    parts = [
-        means(np.tensordot(draws[start : start + chunk].astype(np.float64), per_repetition, 1))
-        for start in range(0, N_RESAMPLES, chunk)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return float(1.0 - ((1.0 - level) / 2) ** (1.0 / R))

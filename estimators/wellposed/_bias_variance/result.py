@@ -70,11 +70,10 @@ class BiasVarianceResult:
     pseudo_values : dict of str to ndarray of shape (n_repetitions,)
         One number a training set, whose mean estimates the component and whose spread gives its
         interval: jackknife pseudo-values of the mean over test points. For estimators fitted to
-        the same training sets, differences of pseudo-values are paired. Under the 0-1 loss only
-        error and noise have them.
-    replicates : dict of str to ndarray of shape (1000,)
-        Under the 0-1 loss, the components of bootstrap samples of the repetitions: the same
-        samples for all results with as many repetitions, so differences are paired.
+        the same training sets, differences of pseudo-values are paired.
+    remainders : dict of str to float
+        Under the 0-1 loss, how far bias and variances would move if they were extrapolated by one
+        order more: by about as much they may still be off. The intervals allow for it.
     predictions : ndarray of shape (n_repetitions, n_test, ...)
         What was decomposed.
 
@@ -88,9 +87,12 @@ class BiasVarianceResult:
     percentile bootstrap would not do here: resampling puts back the ``s^2 / R`` that the unbiased
     bias² has taken away.
 
-    0-1 loss: the main prediction is a mode, for which the jackknife fails. Bias and net variance
-    have percentile intervals of bootstrapped repetitions, the raw variance a basic (reversed) one,
-    which allows for its estimate being too small and may lie above it.
+    0-1 loss: the main prediction is the class that most training sets vote for, which jumps where
+    one more repetition decides. Bias and variances are therefore means over votes of parts of the
+    repetitions, extrapolated to infinitely many, and the jackknife is applied to these; see
+    :func:`decompose_zero_one`. To the squared standard error the square of the remainder is
+    added. Intervals are those of infinitely many training sets. Where all repetitions agree, the
+    interval allows for training sets that are too rare to have been seen.
 
     References
     ----------
@@ -106,7 +108,7 @@ class BiasVarianceResult:
     predictions: Array
     sampling: str = "given"
     confidence_level: float = 0.95
-    replicates: dict[str, Array] = field(default_factory=dict)
+    remainders: dict[str, float] = field(default_factory=dict)
     _means: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:

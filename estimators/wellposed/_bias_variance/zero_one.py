@@ -13,11 +13,12 @@ from wellposed._bias_variance.checks import (
 )
 from wellposed._bias_variance.intervals import (
     Points,
-    bootstrap_replicates,
     no_intervals,
     student_intervals,
+    unseen_share,
 )
-from wellposed._bias_variance.result import Array, BiasVarianceResult
+from wellposed._bias_variance.result import Array, BiasVarianceResult, Intervals
+from wellposed._bias_variance.votes import corrected_votes
 
 
 def decompose_zero_one(
@@ -26,6 +27,7 @@ def decompose_zero_one(
     *,
     y: ArrayLike | None = None,
     classes: ArrayLike | None = None,
+    bias_correction: bool = True,
     sampling: str = "given",
     confidence_level: float = 0.95,
 ) -> BiasVarianceResult:
@@ -42,6 +44,12 @@ def decompose_zero_one(
     - ``net_noise = c1 noise`` with ``c1 = P(prediction = y*) - P(prediction != y*)
       P(prediction = target | target != y*)``, for K classes.
 
+    The vote of R repetitions is not that of all training sets: where shares of votes are nearly
+    tied it is often another, and the raw variance is too small. Votes of parts of the repetitions
+    show by how much. Bias and variances are extrapolated from them to infinitely many repetitions,
+    as ``2 b(3/4) - b(3/8)``, where ``b(s)`` is the mean over all parts of about ``s R``
+    repetitions. At a single test point such a bias may lie outside of 0 and 1.
+
     Parameters
     ----------
     predictions : array-like of shape (n_repetitions, n_test)
@@ -54,6 +62,9 @@ def decompose_zero_one(
     classes : array-like of shape (n_classes,), optional
         The classes, in the order of the columns of `probabilities`. By default
         ``0, ..., n_classes - 1`` with `probabilities`, and with `y` the sorted labels that occur.
+    bias_correction : bool, default=True
+        Extrapolate, given three or more repetitions. False gives Domingos's components of exactly
+        these R predictions.
     sampling : {"given", "independent", "bootstrap", "splits", "subsample"}, default="given"
         How the training sets were drawn, for the result's description.
     confidence_level : float in (0, 1), default=0.95
@@ -63,8 +74,10 @@ def decompose_zero_one(
     -------
     BiasVarianceResult
         Its terms add up to the expected 0-1 loss of the R predictions at every test point. The
-        main prediction is that of the R repetitions, so bias and variance approach those of all
-        training sets as R grows; the raw ``variance`` from below.
+        intervals are for infinitely many repetitions, whatever `bias_correction` is. They assume
+        that the shares of votes are spread over the test points: where most points are as nearly
+        tied as one another, R repetitions cannot tell which way the vote goes, and the intervals
+        of bias and net variance are too short.
 
     Raises
     ------
@@ -80,7 +93,7 @@ def decompose_zero_one(
     Examples
     --------
     >>> from wellposed.bias_variance import decompose_zero_one
-    >>> result = decompose_zero_one([["a"], ["a"], ["b"]], y=["b"])
+    >>> result = decompose_zero_one([["a"], ["a"], ["b"]], y=["b"], bias_correction=False)
     >>> result.bias_plus_noise, round(result.net_variance, 3), round(result.error, 3)
     (1.0, -0.333, 0.667)
     """
@@ -112,34 +125,54 @@ def decompose_zero_one(
             named["noise"] = np.broadcast_to(noise, variance.shape)
         return {**named, "error": 1 - agreement}
 
-    def means(counts: Array) -> Points:
-        return {name: values.mean(axis=-1) for name, values in points(counts / R).items()}
-
     per_point = points(one_hot.mean(axis=0))
-    smooth = ("net_noise", "noise", "error") if known else ("error",)
-    rough = (bias, "net_variance", "variance")
     pseudo_values, intervals = no_intervals(per_point, R)
-    replicates: Points = {}
+    remainders: dict[str, float] = {}
     if R > 2:
-        each = means(one_hot * R)
-        pseudo_values = {name: each[name] for name in smooth}
-        replicates = bootstrap_replicates(one_hot, means)
-        quantiles = (1 - confidence_level) / 2, (1 + confidence_level) / 2
-        for name in rough:
-            low, high = (float(end) for end in np.quantile(replicates[name], quantiles))
-            intervals[name] = (low, high)
-        twice = 2 * float(per_point["variance"].mean())
-        low, high = intervals["variance"]
-        intervals["variance"] = (twice - high, twice - low)
-        intervals |= student_intervals(pseudo_values, confidence_level)
+        votes, left_out, beyond = corrected_votes(codes, K, optimal)
+        each = {name: values.mean(axis=-1) for name, values in points(one_hot).items()}
+        spread = {
+            name: votes[name].mean() + (R - 1) * (values.mean() - values)
+            for name, values in left_out.items()
+        }
+        pseudo_values = each | {
+            bias: spread["biased"],
+            "net_variance": each["error"] - each.get("net_noise", 0.0) - spread["biased"],
+            "variance": spread["variance"],
+        }
+        remainders = {bias: beyond["biased"], "net_variance": -beyond["biased"]}
+        remainders["variance"] = beyond["variance"]
+        intervals = student_intervals(pseudo_values, confidence_level, remainders)
+        intervals |= _without_spread(pseudo_values, bias, confidence_level)
+        if bias_correction:
+            per_point["net_variance"] = (
+                per_point["net_variance"] + per_point[bias] - votes["biased"]
+            )
+            per_point |= {bias: votes["biased"], "variance": votes["variance"]}
     return BiasVarianceResult(
         loss="zero_one",
         terms=(bias, "net_variance", "net_noise") if known else (bias, "net_variance"),
         per_point=per_point,
         pseudo_values=pseudo_values,
         intervals=intervals,
-        replicates=replicates,
+        remainders=remainders,
         predictions=labels,
         sampling=sampling,
         confidence_level=confidence_level,
     )
+
+
+def _without_spread(pseudo_values: Points, bias: str, level: float) -> Intervals:
+    """Intervals where all repetitions agree: others may differ, if they are rare enough.
+
+    A vote that all agree on stays what it is unless those others are the half.
+    """
+    intervals = {}
+    for name, values in pseudo_values.items():
+        rare = unseen_share(len(values), level)
+        if name == "noise" or np.ptp(values) > 0 or (name == bias and rare < 0.5):
+            continue
+        floor = -1.0 if name.startswith("net") else 0.0
+        value = float(values[0])
+        intervals[name] = (value - rare * (value - floor), value + rare * (1.0 - value))
+    return intervals
