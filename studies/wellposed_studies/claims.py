@@ -11,12 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
 
     from .results import Results
+
+#: A statement that may turn out false, or one that is true by construction and checked to rounding.
+Kind = Literal["claim", "identity"]
+
+#: Student's interval of a bounded mean wants so many values that differ from the commonest one.
+ENOUGH_TO_DIFFER = 5
 
 #: From a confidence level in (0, 1) to the two-sided interval at that level.
 Interval = Callable[[float], tuple[float, float]]
@@ -123,6 +129,9 @@ class Claim:
     data : str or None
         The data set the claim is about. The test then sees only its rows, or those of the user's
         table that stands in for it, and the claim is "not run" where neither was run.
+    kind : {"claim", "identity"}
+        An identity holds by construction, but for rounding; it is checked, shown apart, and not
+        counted among the claims.
     """
 
     name: str
@@ -133,6 +142,7 @@ class Claim:
     source: str
     test: Callable[[Results], Estimate]
     data: str | None = None
+    kind: Kind = "claim"
 
     def __post_init__(self) -> None:
         if not isinstance(self.threshold, Threshold):
@@ -158,12 +168,38 @@ def exact(value: float) -> Estimate:
     return Estimate(float(value))
 
 
+def extreme(values: np.ndarray, *, least: bool = False) -> Estimate:
+    """The largest (or least) of a quantity in all repetitions that were run.
+
+    It has no interval: another repetition may go beyond it. The note says how many of all
+    repetitions do so at most, with a confidence of 95 % (Wilks 1941).
+
+    Examples
+    --------
+    >>> extreme([1e-9, 3e-9, 2e-9] * 10).note
+    'the largest of 30, which at most 9.5 % of all would exceed (95 % confidence)'
+    """
+    import numpy as np
+
+    values = np.ravel(np.asarray(values, dtype=float))
+    n = len(values)
+    word, beyond = ("least", "fall below") if least else ("largest", "exceed")
+    note = (
+        f"the {word} of {n}, which at most {100 * (1 - 0.05 ** (1 / n)):.2g} % of all would "
+        f"{beyond} (95 % confidence)"
+    )
+    value = float(values.min() if least else values.max())
+    return Estimate(value, n=n, method=f"{word} of {n}", note=note)
+
+
 def jackknife(statistic: Callable[[np.ndarray], float], n: int, *, of: int = 1) -> Estimate:
     """A statistic of repetitions, paired in everything they share, with its jackknife interval.
 
     The standard error is the jackknife's and the quantiles are Student's with n - 1 degrees of
     freedom (Tukey 1958), which holds its level from six repetitions on, where a BCa bootstrap's
-    interval is too short. For a mean it is the usual t interval.
+    interval is too short. For a mean it is the usual t interval. Where all repetitions agree, they
+    do not show how much others would differ: the interval is then the whole line, and a claim on
+    it undecided. Where the quantity has bounds, `mean` can say more.
 
     Parameters
     ----------
@@ -195,6 +231,8 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int, *, of: int = 1) 
     value = float(statistic(every))
     without = np.array([float(statistic(np.delete(every, i))) for i in every])
     error = float((n - 1) ** 0.5 * without.std())
+    if np.ptp(without) <= 1e-12 * abs(value):
+        return Estimate(value, lambda level: (-inf, inf), n, "no spread, no interval", of=of)
 
     def interval(level: float) -> tuple[float, float]:
         reach = float(t.ppf((1 + level) / 2, n - 1)) * error
@@ -203,18 +241,59 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int, *, of: int = 1) 
     return Estimate(value, interval, n, "jackknife, Student's t", of=of)
 
 
-def mean(values: np.ndarray) -> Estimate:
+def mean(values: np.ndarray, bounds: tuple[float, float] | None = None) -> Estimate:
     """The mean of one number a repetition, with Student's interval.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+    bounds : (low, high), optional
+        Between which every such number lies, (0, 1) for a share. Where nearly all repetitions
+        agree, Student's interval is far too short: with bounds, the interval is then the exact
+        binomial one of Clopper and Pearson (1934), for the sum of the shares of the way from
+        `low` to `high`.
 
     Examples
     --------
     >>> mean([1.0, 2.0, 3.0, 2.0]).value
     2.0
+    >>> low, high = mean([1.0] * 12, bounds=(0, 1)).at(0.95)
+    >>> round(low, 3), high
+    (0.735, 1.0)
     """
     import numpy as np
 
     values = np.asarray(values, dtype=float)
+    if bounds is not None and _nearly_all_agree(values):
+        return _between(values, *bounds)
     return jackknife(lambda i: float(values[i].mean()), len(values))
+
+
+def _nearly_all_agree(values: np.ndarray) -> bool:
+    import numpy as np
+
+    _, counts = np.unique(values, return_counts=True)
+    return bool(len(values) - counts.max() < ENOUGH_TO_DIFFER)
+
+
+def _between(values: np.ndarray, floor: float, ceiling: float) -> Estimate:
+    """The mean of bounded numbers as a proportion, whose successes need not be whole.
+
+    Among bounded variables of one mean, those that are only ever at a bound vary most.
+    """
+    from scipy.stats import beta
+
+    n, value = len(values), float(values.mean())
+    successes = float(((values - floor) / (ceiling - floor)).clip(0.0, 1.0).sum())
+
+    def interval(level: float) -> tuple[float, float]:
+        tail = (1 - level) / 2
+        low = beta.ppf(tail, successes, n - successes + 1) if successes > 0 else 0.0
+        high = beta.ppf(1 - tail, successes + 1, n - successes) if successes < n else 1.0
+        low, high = (floor + (ceiling - floor) * float(end) for end in (low, high))
+        return low, high
+
+    return Estimate(value, interval, n, "binomial, of bounded values")
 
 
 def mean_difference(a: np.ndarray, b: np.ndarray) -> Estimate:

@@ -159,7 +159,7 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
     """
     return table(
         {
-            "Verdict": _MARKS[row["verdict"]],
+            "Verdict": _mark(row),
             "Claim": row["statement"] + (f" *({row['data']})*" if row["data"] else ""),
             "Measured": _measured(row),
             "Required": row["threshold"].replace("-", "−"),
@@ -167,6 +167,12 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
         }
         for row in verdicts.to_dict("records")
     )
+
+
+def _mark(row: Mapping[Any, Any]) -> str:
+    """The verdict in a word; an identity that holds has been checked, which is no finding."""
+    identity = row.get("kind") == "identity" and row["verdict"] == "held"
+    return "identity, checked" if identity else _MARKS[row["verdict"]]
 
 
 def failures(verdicts: pd.DataFrame) -> Markdown:
@@ -249,11 +255,12 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
     """
     from .discovery import find, names
     from .results import load
+    from .verdicts import claims_only
 
     rows = []
     for name in names():
         study = find(name).study
-        counts: dict[Any, int] = {"not run": len(study.claims)}
+        counts: dict[Any, int] = {"not run": sum(c.kind == "claim" for c in study.claims)}
         undecided = 0
         profile = "not run yet"
         try:
@@ -261,8 +268,9 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
         except FileNotFoundError:
             pass
         else:
-            counts = finished.verdicts["verdict"].value_counts().to_dict()
-            undecided = int(finished.verdicts["reason"].str.startswith("undecided").sum())
+            verdicts = claims_only(finished.verdicts)
+            counts = verdicts["verdict"].value_counts().to_dict()
+            undecided = int(verdicts["reason"].str.startswith("undecided").sum())
             profile = finished.profile
         has_report = Path(f"{name}.qmd").exists() and profile != "not run yet"
         rows.append(

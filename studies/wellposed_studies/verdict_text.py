@@ -14,7 +14,8 @@ MARKS = {"held": "held   ", "failed": "FAILED ", "not run": "not run"}
 
 
 def as_text(verdicts: pd.DataFrame, width: int | None = None) -> str:
-    """One claim a paragraph: verdict, statement, and the measured value with its interval.
+    """One claim a paragraph: verdict, statement, and the measured value with its interval; then
+    the identities.
 
     ``width`` is that of the terminal by default.
 
@@ -30,15 +31,25 @@ def as_text(verdicts: pd.DataFrame, width: int | None = None) -> str:
                norm ratio = 0.5 [0.4, 0.6] at 95 %, claimed ≤ 1 (n = 20, exact binomial)
     """
     width = width or max(shutil.get_terminal_size((100, 20)).columns, 60)
+    rows = verdicts.to_dict("records")
+    identities = [row for row in rows if row.get("kind") == "identity"]
+    lines = _paragraphs([row for row in rows if row not in identities], width)
+    if identities:
+        lines += ["  Identities, which hold by construction, checked to rounding:"]
+        lines += _paragraphs(identities, width)
+    return "\n".join(lines)
+
+
+def _paragraphs(rows: list[dict[Any, Any]], width: int) -> list[str]:
     lines = []
-    for row in verdicts.to_dict("records"):
+    for row in rows:
         about = f" ({row['data']})" if row["data"] else ""
         opening = f"  {MARKS[row['verdict']]}  "
         for text in (f"{row['claim']}{about}: {row['statement']}", _measured(row)):
             indent = " " * len(opening)
             lines += textwrap.wrap(text, width, initial_indent=opening, subsequent_indent=indent)
             opening = indent
-    return "\n".join(lines)
+    return lines
 
 
 def _measured(row: Mapping[Any, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from math import isnan, nan
+from math import isinf, isnan, nan
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,7 @@ COLUMNS = (
     "n",
     "method",
     "reason",
+    "kind",
 )
 
 
@@ -158,15 +159,32 @@ def judge(results: Results) -> pd.DataFrame:
             uncertain.append((claim, view, estimate))
     p_values = [p_value(estimate, claim.threshold) for claim, _, estimate in uncertain]
     for (claim, view, estimate), p, (held, level) in zip(uncertain, p_values, holm(p_values)):
-        reason = "" if held else _why_not(claim.threshold, estimate, level)
+        reason = ""
+        if not held:
+            reason = _why_not(claim.threshold, estimate, level)
+            level = corrected_for_picking(estimate, level)
         verdict: Verdict = "held" if held else "failed"
         rows[claim.name] = _row(claim, verdict, view, estimate, level, p, reason)
     return _frame([rows[claim.name] for claim in claims])
 
 
+def corrected_for_picking(estimate: Estimate, level: float) -> float:
+    """The level of a claim that failed: the least of several is corrected for being picked.
+
+    Examples
+    --------
+    >>> from wellposed_studies.claims import Estimate
+    >>> round(corrected_for_picking(Estimate(1.0, of=5), 0.95), 4)
+    0.99
+    """
+    return 1.0 - (1.0 - level) / estimate.of
+
+
 def _why_not(threshold: Threshold, estimate: Estimate, level: float) -> str:
-    """The reason of a claim that failed; the least of several is corrected for being picked."""
-    low, high = estimate.at(1.0 - (1.0 - level) / estimate.of)
+    """The reason of a claim that failed, by the corrected interval, which is printed beside it."""
+    low, high = estimate.at(corrected_for_picking(estimate, level))
+    if isinf(low) and isinf(high):
+        return f"{UNDECIDED}: all {estimate.n} repetitions agree, which does not show their spread"
     if high < threshold.low or low > threshold.high:
         return "contradicted: the whole interval is outside of what was claimed"
     return f"{UNDECIDED}: the interval reaches across the threshold"
@@ -211,6 +229,7 @@ def _row(
         "n": 0 if estimate is None else estimate.n,
         "method": "" if estimate is None else estimate.method,
         "reason": reason,
+        "kind": claim.kind,
     }
 
 
@@ -237,7 +256,8 @@ def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
         return not_run(source.study.claims, reason), "not run in this version"
     stored = pq.read_table(folder / "verdicts.parquet")
     same_code = (stored.schema.metadata or {}).get(b"code") == source.code.encode()
-    verdicts = stored.to_pandas() if same_code else judge(results)
+    complete = set(COLUMNS) <= set(stored.column_names)
+    verdicts = stored.to_pandas() if same_code and complete else judge(results)
     about = (
         f"profile {results.profile}, seed {manifest['seed']}, {', '.join(results.data_names)}, "
         f"finished {manifest['finished']}"
@@ -252,13 +272,26 @@ def broken(verdicts: pd.DataFrame) -> list[str]:
     return verdicts.loc[raised, "claim"].tolist()
 
 
+def claims_only(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of what could turn out false: all but identities."""
+    return verdicts[verdicts["kind"] != "identity"] if "kind" in verdicts else verdicts
+
+
 def counts(verdicts: pd.DataFrame) -> str:
-    """How many claims held, failed and were not run, as text.
+    """How many claims held, failed and were not run, as text; identities are counted apart.
 
     Examples
     --------
     >>> counts(pd.DataFrame({"verdict": ["held", "failed", "held"]}))
     '2 held, 1 failed, 0 not run'
+    >>> counts(pd.DataFrame({"verdict": ["held", "held"], "kind": ["claim", "identity"]}))
+    '1 held, 0 failed, 0 not run, 1 of 1 identity checked'
     """
-    found = verdicts["verdict"]
-    return ", ".join(f"{int((found == v).sum())} {v}" for v in ("held", "failed", "not run"))
+    claims = claims_only(verdicts)
+    found = claims["verdict"]
+    text = ", ".join(f"{int((found == v).sum())} {v}" for v in ("held", "failed", "not run"))
+    n = len(verdicts) - len(claims)
+    if not n:
+        return text
+    checked = int((verdicts["verdict"] == "held").sum() - (found == "held").sum())
+    return f"{text}, {checked} of {n} {'identity' if n == 1 else 'identities'} checked"

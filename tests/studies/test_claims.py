@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from math import inf
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,14 +22,17 @@ from wellposed_studies.claims import (
     at_most,
     choose_then_test,
     exact,
+    extreme,
     jackknife,
     mean,
     mean_difference,
     proportion,
     within,
 )
+from wellposed_studies.plotting import verdict_table
 from wellposed_studies.results import Results
 from wellposed_studies.runner import run
+from wellposed_studies.verdict_text import as_text
 from wellposed_studies.verdicts import _why_not, counts, holm, judge, not_run, p_value
 
 finite = st.floats(-1e6, 1e6)
@@ -129,8 +134,68 @@ def test_pairing_removes_what_is_shared():
     assert 0.2 < low < high < 0.4
 
 
-def test_equal_samples_give_their_value_as_interval():
-    assert mean([2.0] * 5).at(0.95) == (2.0, 2.0)
+def test_repetitions_that_agree_are_no_certainty(quick, tmp_path):
+    """A claim on them is undecided, wherever their value lies."""
+    results = run(quick, tmp_path)
+    for threshold in (at_least(1.0), at_least(3.0)):
+        claim = Claim("c", "s", "m", threshold, "o", "s", lambda results: mean([2.0] * 12))
+        study = type("S", (), {"claims": [claim]})()
+        row = judge(Results(results.folder, replace(results.source, study=study))).iloc[0]
+        assert row["verdict"] == "failed"
+        assert row["reason"].startswith("undecided")
+    assert not at_least(1.0).contains(*jackknife(lambda i: 0.1 * len(i) / len(i), 12).at(0.95))
+
+
+@pytest.mark.parametrize("n", [12, 40])
+@pytest.mark.parametrize("p", [0.9, 0.97, 0.995])
+def test_the_interval_of_a_mean_share_covers_also_near_one(n, p):
+    """Each repetition finds 0, 1 or 2 of two things; Student's interval covers half, at times."""
+    rng, n_studies = np.random.default_rng(0), 1000
+    ends = np.array(
+        [mean(x, bounds=(0, 1)).at(0.95) for x in rng.binomial(2, p, (n_studies, n)) / 2]
+    )
+    covered = ((ends[:, 0] <= p) & (p <= ends[:, 1])).sum()
+    assert covered >= stats.binom.ppf(0.001, n_studies, 0.93)
+    all_or_nothing = [proportion(k, n).at(0.95) for k in rng.binomial(n, p, n_studies)]
+    assert np.diff(ends, axis=1).mean() <= 1.02 * np.diff(all_or_nothing, axis=1).mean()
+
+
+def test_of_values_that_are_all_at_a_bound_the_mean_is_a_proportion():
+    for n, k in ((12, 12), (30, 28), (30, 0)):
+        values = np.repeat([10.0, 20.0], [n - k, k])
+        low, high = mean(values, bounds=(10, 20)).at(0.95)
+        expected = 10 + 10 * np.array(proportion(k, n).at(0.95))
+        np.testing.assert_allclose((low, high), expected, atol=1e-12)
+
+
+def test_what_all_fell_short_of_others_may_exceed():
+    """The share of all that go beyond the largest of 30 is below what is said, 95 % of the time."""
+    x = np.random.default_rng(5).uniform(size=(2000, 30))
+    assert extreme(x[0]).value == x[0].max()
+    assert extreme(x[0], least=True).value == x[0].min()
+    said = float(re.search(r"most ([\d.]+) %", extreme(x[0]).note).group(1)) / 100
+    held = (1 - x.max(axis=1) <= said).sum()
+    assert stats.binom.ppf(0.001, 2000, 0.95) <= held <= stats.binom.ppf(0.999, 2000, 0.96)
+
+
+def test_identities_stand_apart_and_do_not_count():
+    verdicts = pd.DataFrame(
+        {
+            "claim": ["sums", "pays"],
+            "kind": ["identity", "claim"],
+            "verdict": ["held", "held"],
+            "statement": ["It adds up.", "It pays."],
+            **dict.fromkeys(("measured", "threshold", "data", "reason", "source"), ""),
+            **dict.fromkeys(("value", "low", "high", "level"), 1.0),
+            "n": 1,
+            "method": "exact",
+        }
+    )
+    assert counts(verdicts) == "1 held, 0 failed, 0 not run, 1 of 1 identity checked"
+    lines = as_text(verdicts, 100).splitlines()
+    where = {word: i for i, line in enumerate(lines) for word in ("pays", "hold by", "adds") if word in line}
+    assert where["pays"] < where["hold by"] < where["adds"]
+    assert "| identity, checked | It adds up. |" in verdict_table(verdicts)
 
 
 def test_intervals_are_the_same_in_every_call():
@@ -211,6 +276,18 @@ def test_a_claim_that_fails_is_contradicted_or_undecided(quick, tmp_path, low, h
     row = judge(Results(results.folder, replace(results.source, study=study))).iloc[0]
     assert row["verdict"] == ("failed" if reason else "held")
     assert row["reason"].partition(":")[0] == reason
+
+
+def test_a_claim_that_failed_shows_the_interval_that_its_reason_is_about(quick, tmp_path):
+    """The least of six is judged at a stricter level, and this is what is printed."""
+    results = run(quick, tmp_path)
+    estimate = Estimate(-2.0, lambda level: (-2.5, -1.0 if level < 0.99 else 0.5), 9, "m", of=6)
+    claim = Claim("c", "s", "m", at_least(0), "o", "s", lambda results: estimate)
+    study = type("S", (), {"claims": [claim]})()
+    row = judge(Results(results.folder, replace(results.source, study=study))).iloc[0]
+    assert row["reason"].startswith("undecided")
+    assert (row["low"], row["high"]) == (-2.5, 0.5)
+    assert row["level"] == pytest.approx(1 - 0.05 / 6)
 
 
 @pytest.mark.parametrize("n", [6, 20])
