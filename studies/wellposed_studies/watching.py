@@ -22,6 +22,20 @@ from .runner import Progress
 SECONDS_A_LINE = 30.0
 
 
+def time_left(elapsed: float, n_done: int, n_left: int) -> str:
+    """How long cells take that are left, at the pace of those that are done.
+
+    Examples
+    --------
+    >>> time_left(30.0, 60, 240), time_left(100.0, 1, 500), time_left(30.0, 60, 0)
+    ('about 2 min left', 'about 14 h left', 'less than 1 min left')
+    """
+    minutes = elapsed / n_done * n_left / 60
+    if minutes < 1:
+        return "less than 1 min left"
+    return f"about {minutes:.0f} min left" if minutes < 120 else f"about {minutes / 60:.0f} h left"
+
+
 @contextlib.contextmanager
 def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
     """A `Progress` that draws on the terminal, and writes a line now and then where there is none.
@@ -47,7 +61,8 @@ def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
         disable=quiet or not console.is_terminal,
         speed_estimate_period=120.0,
     )
-    counted, total, told = 0, 0, time.monotonic()
+    counted, total, new = 0, 0, 0
+    began = told = time.monotonic()
     with bar:
         task = bar.add_task(name, total=None)
 
@@ -55,18 +70,21 @@ def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
             console.print(f"{name}: another run is writing to this results folder; waiting for it.")
 
         def started(n_cells: int, n_stored: int) -> None:
-            nonlocal counted, total
+            nonlocal counted, total, began, told
             counted, total = n_stored, n_cells
+            began = told = time.monotonic()
             bar.reset(task, total=n_cells, completed=n_stored)
             if n_stored:
                 console.print(f"{name}: {n_stored} of {n_cells} cells are stored already.")
 
         def advanced(n_new: int) -> None:
-            nonlocal counted, told
-            counted += n_new
+            nonlocal counted, told, new
+            counted, new = counted + n_new, new + n_new
             bar.advance(task, n_new)
-            if not console.is_terminal and time.monotonic() > told + SECONDS_A_LINE:
-                console.print(f"{name}: {counted} of {total} cells")
-                told = time.monotonic()
+            now = time.monotonic()
+            if not console.is_terminal and now > told + SECONDS_A_LINE:
+                left = time_left(now - began, new, total - counted)
+                console.print(f"{name}: {counted} of {total} cells, {left}")
+                told = now
 
         yield Progress(waiting, started, advanced)

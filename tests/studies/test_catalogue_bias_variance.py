@@ -156,7 +156,7 @@ def constructed(tmp_path: Path) -> Callable[..., Results]:
                     "error": bias[k] + variance[k],
                 }.items():
                     row = {"component": component, "term": component != "error"}
-                    ends = dict.fromkeys(("estimate", "low", "high"), estimate)
+                    ends = dict.fromkeys(("estimate", "low", "high"), estimate) | {"remainder": 0.0}
                     components.append({**setting, **row, **ends})
         folder = tmp_path / "run"
         (folder / "tables").mkdir(parents=True)

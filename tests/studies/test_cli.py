@@ -218,7 +218,10 @@ def test_a_study_edited_while_it_runs_does_not_mix_its_versions(wellposed, tmp_p
 def test_without_a_terminal_there_are_lines_for_a_bar(wellposed, toy, monkeypatch):
     assert not re.search("elapsed|of 200 cells", wellposed("run", toy))
     monkeypatch.setattr(watching, "SECONDS_A_LINE", 0.0)
-    assert re.search(r"toy-study: \d+ of 200 cells\n", wellposed("run", toy, "--seed", "1"))
+    assert re.search(
+        r"toy-study: \d+ of 200 cells, (about|less than) \d+ (min|h) left\n",
+        wellposed("run", toy, "--seed", "1"),
+    )
     assert " of 200 cells" not in wellposed("run", toy, "--seed", "2", "--quiet")
 
 

@@ -58,7 +58,7 @@ class BiasVariance(Study):
         "dropout, input noise, early stopping and width: on a truth that is known, on diabetes "
         "(squared loss) and on digits (log loss and 0-1 loss)."
     )
-    version = 1
+    version = 2
     minutes: ClassVar = {"quick": 2.0, "full": 20.0}
     data = DATA
     side_by_side = True
@@ -86,7 +86,9 @@ class BiasVariance(Study):
         X, y = training_set(cell)
         net = network(data.task, cell.params["regularizer"], strength, cell.seed).fit(X, y)
         if data.task == "classification":
-            return {"probability": net.predict_proba(data.X_test), "train_loss": net.loss_}
+            probability = np.zeros((len(data.X_test), data.n_classes))
+            probability[:, net.classes_] = net.predict_proba(data.X_test)
+            return {"probability": probability, "train_loss": net.loss_}
         prediction = net.predict(data.X_test)
         measured = {
             "prediction": prediction,

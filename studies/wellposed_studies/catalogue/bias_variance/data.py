@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...datasets import scikit_learn
+from ...errors import DataError
 from ...study import Cell, Data, Profile
 
 #: Inputs, training rows and standard deviation of the noise of the synthetic truth.
@@ -107,16 +108,27 @@ def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
     """Test rows, the pool that training sets are drawn from, and one set to bootstrap.
 
     Inputs are standardised by the pool's means and deviations, and so is a numerical target: an
-    error of 1 is that of predicting the mean.
+    error of 1 is that of predicting the mean. Classes are numbered from 0 in their sorted order;
+    of each, about the same share of rows is set aside to test on, and one row at least is not.
     """
     X, y = np.asarray(data.X, dtype=float), np.asarray(data.y)
     task = "regression" if y.dtype.kind == "f" else "classification"
-    order = rng.permutation(len(y))
     n_test = min(N_TEST, len(y) // 3)
-    test, pool = order[:n_test], order[n_test:]
-    X = (X - X[pool].mean(axis=0)) / _positive(X[pool].std(axis=0))
     if task == "regression":
-        y = (y - y[pool].mean()) / _positive(y[pool].std())
+        order = rng.permutation(len(y))
+    else:
+        y = np.unique(y, return_inverse=True)[1].astype(np.int64)
+        order = in_proportion(rng, y)[::-1]  # the first row of every class is in the pool
+    test, pool = order[:n_test], order[n_test:]
+    X = standardised(X, pool)
+    if task == "regression":
+        y = standardised(y[:, np.newaxis], pool)[:, 0]
+        if not y.any():
+            raise DataError(
+                f"the target is the same in all {len(pool)} rows that are not set aside for "
+                "testing, so that nothing can be learned: its other values are too rare. Give "
+                "more rows, or make it classes with --task classification."
+            )
     prepared = {
         "task": task,
         "X_pool": X[pool],
@@ -125,12 +137,30 @@ def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         "y_test": y[test],
         "n_train": min(N_TRAIN_REAL[task], len(pool) // 4),
     }
+    if task == "classification":
+        prepared["n_classes"] = int(y.max()) + 1
+        prepared["n_train"] = max(prepared["n_train"], prepared["n_classes"])
     one = subsample(rng, prepared["y_pool"], prepared["n_train"], task)
     return prepared | {"X_one": X[pool][one], "y_one": y[pool][one]}
 
 
-def _positive(deviation: np.ndarray) -> np.ndarray:
-    return np.where(deviation > 0, deviation, 1.0)
+def standardised(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Columns (n, p) with mean 0 and deviation 1 over `rows`, of any scale.
+
+    What is constant there, but for rounding, is 0 everywhere: nothing can be learned from it.
+
+    Examples
+    --------
+    >>> standardised(np.array([[1e300, 5.0], [3e300, 5.0], [2e300, 6.0]]), np.array([0, 1]))
+    array([[-1.,  0.],
+           [ 1.,  0.],
+           [ 0.,  0.]])
+    """
+    largest = np.abs(columns).max(axis=0)
+    scaled = columns / np.where(largest > 0, largest, 1.0)
+    mean, deviation = scaled[rows].mean(axis=0), scaled[rows].std(axis=0)
+    varies = deviation > 1e-9
+    return np.where(varies, (scaled - mean) / np.where(varies, deviation, 1.0), 0.0)
 
 
 def subsample(rng: np.random.Generator, y: np.ndarray, n: int, task: str) -> np.ndarray:
@@ -144,6 +174,12 @@ def subsample(rng: np.random.Generator, y: np.ndarray, n: int, task: str) -> np.
     """
     if task == "regression":
         return rng.choice(len(y), n, replace=False)
+    return in_proportion(rng, y)[: max(n, len(np.unique(y)))]
+
+
+def in_proportion(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
+    """All rows in an order of which any beginning has the classes in their shares, after the first
+    rows, which are one of each class."""
     rows = rng.permutation(len(y))
     classes = np.unique(y)
     first = np.array([rows[y[rows] == c][0] for c in classes])
@@ -153,7 +189,7 @@ def subsample(rng: np.random.Generator, y: np.ndarray, n: int, task: str) -> np.
     for c in classes:
         mine = y[others] == c
         due[mine] = (np.arange(mine.sum()) + 2.0) / (mine.sum() + 1)
-    return np.concatenate([first, others[np.argsort(due, kind="stable")]])[: max(n, len(classes))]
+    return np.concatenate([first, others[np.argsort(due, kind="stable")]])
 
 
 def training_set(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
@@ -169,13 +205,10 @@ def training_set(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bootstrap(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
-    """Rows drawn with replacement; classes that are missing would be predicted never."""
-    rows = rng.integers(len(y), size=len(y))
+    """Rows drawn with replacement, of every class as many as there are."""
     if y.dtype.kind == "f":
-        return rows
-    while len(np.unique(y[rows])) < len(np.unique(y)):
-        rows = rng.integers(len(y), size=len(y))
-    return rows
+        return rng.integers(len(y), size=len(y))
+    return np.concatenate([rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in np.unique(y)])
 
 
 def network(task: str, regularizer: str, strength: float, random_state: int) -> Any:

@@ -85,44 +85,35 @@ def _all(results: Results) -> list[tuple[dict, Any]]:
 
 
 def components(results: Results) -> pd.DataFrame:
-    """One row a setting, loss and component, with its 95 % interval."""
+    """One row a setting, loss and component, with its 95 % interval.
+
+    ``remainder`` is what is left of the bias of votes, see `BiasVarianceResult.remainders`.
+    """
     import pandas as pd
 
     frames = []
     for row, result in _all(results):
         frame = result.frame()[["component", "estimate", "low", "high", "term", "loss"]]
+        frame["remainder"] = [result.remainders.get(name, 0.0) for name in frame["component"]]
         frames.append(pd.DataFrame({name: row[name] for name in SETTING} | dict(frame)))
     return pd.concat(frames, ignore_index=True)
 
 
 def pseudo_values(results: Results) -> pd.DataFrame:
     """One row a setting, loss and repetition: ``bias`` (with noise, on real data), ``variance``
-    and ``error``. Under the 0-1 loss there is only the error."""
-    return _columns(results, "pseudo_values", "repetition")
-
-
-def replicates(results: Results) -> pd.DataFrame:
-    """One row a setting and bootstrap sample of the repetitions, under the 0-1 loss: ``bias``,
-    ``variance`` (the net one) and ``error``."""
-    return _columns(results, "replicates", "replicate")
-
-
-def _columns(results: Results, attribute: str, index: str) -> pd.DataFrame:
+    (the net one, under the 0-1 loss) and ``error``."""
     import pandas as pd
 
     frames = []
     for row, result in _all(results):
-        arrays = getattr(result, attribute)
-        if not arrays or row["regularizer"] == "linear":
+        if row["regularizer"] == "linear":
             continue
         named = {
-            COMMON.get(name, name): arrays[name]
-            for name in (*result.terms, "error")
-            if name in arrays
+            COMMON.get(name, name): result.pseudo_values[name] for name in (*result.terms, "error")
         }
         frame = pd.DataFrame({**row, "loss": result.loss, **named})
-        frames.append(frame.rename_axis(index).reset_index())
-    wanted = [*SETTING, "loss", index, "bias", "variance", "error"]
+        frames.append(frame.rename_axis("repetition").reset_index())
+    wanted = [*SETTING, "loss", "repetition", "bias", "variance", "error"]
     if not frames:
         return pd.DataFrame(columns=wanted)
     return pd.concat(frames, ignore_index=True).reindex(columns=wanted)
@@ -194,19 +185,23 @@ def share(part: float, whole: float) -> float:
 
 def slopes(results: Results) -> pd.DataFrame:
     """Which way bias and variance move with strength: one row a data set, loss, regularizer and
-    component, with the 95 % interval of `relative_slope`."""
+    component, with the 95 % interval of `relative_slope`, and with one that holds for all rows at
+    once (Bonferroni), by which one may pick among them."""
     import pandas as pd
 
+    found = [
+        ({"data": data, "loss": loss, "regularizer": regularizer, "component": component}, estimate)
+        for data, loss, sampling in _sets(results)
+        for regularizer in REGULARIZERS
+        for axis in [Axis(results, data, loss, regularizer, sampling)]
+        for component in ("bias", "variance")
+        for estimate in [relative_slope([axis], **{component: 1})]
+    ]
     rows = []
-    for data, loss, sampling in _sets(results):
-        for regularizer in REGULARIZERS:
-            axis = Axis(results, data, loss, regularizer, sampling)
-            for component in ("bias", "variance"):
-                estimate = relative_slope([axis], **{component: 1})
-                low, high = estimate.at(0.95)
-                row = {"data": data, "loss": loss, "regularizer": regularizer}
-                ends = {"slope": estimate.value, "low": low, "high": high}
-                rows.append({**row, "component": component, **ends})
+    for row, estimate in found:
+        (low, high), (low_all, high_all) = estimate.at(0.95), estimate.at(1 - 0.05 / len(found))
+        ends = {"low": low, "high": high, "low_all": low_all, "high_all": high_all}
+        rows.append({**row, "slope": estimate.value, **ends})
     return pd.DataFrame(rows)
 
 
@@ -216,36 +211,45 @@ def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
     It is the slope of a line through the component at the strengths 0, 1, 2, ... from weak to
     strong. Of several axes, and of several components (``bias=1, variance=-1``, the number is a
     sign to multiply by), it is the least, and the estimate's note says which that is.
+
+    Under the 0-1 loss the interval allows for the remainders of the components, as theirs do.
     """
     named = [(axis, name, sign) for axis in axes for name, sign in signs.items()]
-    sampled = np.array([sign * slope(axis.samples(name)) for axis, name, sign in named])
-    values = [
-        float(sign * slope(axis.estimates(name)["estimate"].to_numpy()))
-        for axis, name, sign in named
-    ]
-    least = int(np.argmin(values))
+    sampled = np.array([sign * slope(axis.matrix(name)) for axis, name, sign in named])
+    least = int(np.argmin(sampled.mean(axis=1)))
     axis, name, _ = named[least]
     note = "" if len(named) == 1 else name if len(axes) == 1 else word(axis.regularizer)
-    off = axis.samples("error")[axis.off]
-    if axis.loss != "zero_one":
-        estimate = jackknife(
-            lambda i: share(sampled[:, i].mean(axis=1).min(), off[i].mean()),
-            len(off),
-            of=len(named),
-        )
-        return replace(estimate, note=note)
-    with np.errstate(all="ignore"):
-        drawn = sampled.min(axis=0) / off
+    off = axis.matrix("error")[axis.off]
+    estimate = jackknife(
+        lambda i: share(sampled[:, i].mean(axis=1).min(), off[i].mean()), len(off), of=len(named)
+    )
+    remainder = share(slope(axis.estimates(name)["remainder"].to_numpy()), off.mean())
+    return replace(allowing_for(estimate, remainder), note=note)
+
+
+def allowing_for(estimate: Estimate, remainder: float) -> Estimate:
+    """An estimate whose interval allows for a bias of about so much, as if it were a standard
+    error that adds in squares.
+
+    Examples
+    --------
+    >>> from ...claims import mean
+    >>> plain = mean([1.0, 2.0, 3.0, 2.0])
+    >>> allowing_for(plain, 0.0).at(0.95) == plain.at(0.95)
+    True
+    """
+    from scipy.stats import t
+
+    if not remainder:
+        return estimate
 
     def interval(level: float) -> tuple[float, float]:
-        if (1 - level) / 2 < 1 / len(drawn):  # beyond what so many replicates can tell
-            return -np.inf, np.inf
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        low, high = estimate.at(level)
+        allowed = float(t.ppf((1 + level) / 2, estimate.n - 1)) * remainder
+        reach = float(np.hypot((high - low) / 2, allowed))
+        return estimate.value - reach, estimate.value + reach
 
-    value = share(values[least], axis.estimates("error")["estimate"].iloc[axis.off])
-    n = _repetitions(axis.results)
-    return Estimate(value, interval, n, "percentile bootstrap", note, len(named))
+    return replace(estimate, interval=interval)
 
 
 def slope(values: np.ndarray) -> np.ndarray:
@@ -307,34 +311,28 @@ class Axis:
         self.off = self.strengths.index(plain)
         self.settings = [("none", 0.0) if s == plain else (regularizer, s) for s in self.strengths]
 
-    def matrix(self, component: str, table: str = "pseudo_values") -> np.ndarray:
-        """A column of `table`, (n_settings, n_repetitions) or (n_settings, n_replicates)."""
-        index = "repetition" if table == "pseudo_values" else "replicate"
-        frame = self.results.table(table, **self.where)
-        wide = frame.pivot(index=["regularizer", "strength"], columns=index, values=component)
+    def matrix(self, component: str) -> np.ndarray:
+        """Pseudo-values of a component, (n_settings, n_repetitions)."""
+        frame = self.results.table("pseudo_values", **self.where)
+        index = ["regularizer", "strength"]
+        wide = frame.pivot(index=index, columns="repetition", values=component)
         return wide.loc[self.settings].to_numpy(dtype=float)
 
-    def samples(self, component: str) -> np.ndarray:
-        """What a component's interval is made of: pseudo-values, or replicates where it has none,
-        which is under the 0-1 loss."""
-        return self.matrix(component, "replicates" if self.loss == "zero_one" else "pseudo_values")
-
     def estimates(self, component: str) -> pd.DataFrame:
-        """``estimate``, ``low`` and ``high`` of a component, one row a setting.
+        """``estimate``, ``low``, ``high`` and ``remainder`` of a component, one row a setting.
 
         Components are called as in the table, or by their common names, bias and variance.
         """
         table = self.results.table("components", **self.where)
         named = table["term"] & (table["component"].replace(COMMON) == component)
         rows = table[named if named.any() else table["component"] == component]
-        frame = rows.set_index(["regularizer", "strength"])[["estimate", "low", "high"]]
-        return frame.reindex(self.settings)
+        frame = rows.set_index(["regularizer", "strength"])
+        return frame[["estimate", "low", "high", "remainder"]].reindex(self.settings)
 
 
 DERIVED = {
     "components": components,
     "pseudo_values": pseudo_values,
-    "replicates": replicates,
     "trades": trades,
     "slopes": slopes,
 }
