@@ -76,6 +76,28 @@ def test_every_claim_is_judged_and_identities_hold(finished: Results) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["fresh-error", "ridge-components"])
+def test_a_bias_without_its_correction_is_found_out(
+    finished: Results, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    claim = CLAIMS[name]
+    view = finished.restricted_to(claim.data)
+    before = claim.test(view).value
+    corrected = claims.in_lots
+
+    def uncorrected(P: np.ndarray, data: Bunch) -> list:
+        lots = corrected(P, data)
+        for lot in lots:
+            lot._means["bias2"] += lot.variance / lot.n_repetitions
+        return lots
+
+    monkeypatch.setattr(claims, "in_lots", uncorrected)
+    after = claim.test(view).value
+    assert claim.threshold.contains(before, before)
+    assert not claim.threshold.contains(after, after)
+
+
+@pytest.mark.slow
 def test_all_figures_are_drawn(finished: Results, tmp_path: Path) -> None:
     for name in finished.source.study.figures:
         figure = finished.figure(name)

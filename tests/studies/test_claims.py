@@ -193,7 +193,12 @@ def test_identities_stand_apart_and_do_not_count():
     )
     assert counts(verdicts) == "1 held, 0 failed, 0 not run, 1 of 1 identity checked"
     lines = as_text(verdicts, 100).splitlines()
-    where = {word: i for i, line in enumerate(lines) for word in ("pays", "hold by", "adds") if word in line}
+    where = {
+        word: i
+        for i, line in enumerate(lines)
+        for word in ("pays", "hold by", "adds")
+        if word in line
+    }
     assert where["pays"] < where["hold by"] < where["adds"]
     assert "| identity, checked | It adds up. |" in verdict_table(verdicts)
 

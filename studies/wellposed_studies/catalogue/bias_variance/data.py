@@ -208,7 +208,9 @@ def _bootstrap(rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
     """Rows drawn with replacement, of every class as many as there are."""
     if y.dtype.kind == "f":
         return rng.integers(len(y), size=len(y))
-    return np.concatenate([rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in np.unique(y)])
+    return np.concatenate(
+        [rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in np.unique(y)]
+    )
 
 
 def network(task: str, regularizer: str, strength: float, random_state: int) -> Any:
