@@ -10,6 +10,7 @@ import numpy as np
 from ...datasets import scikit_learn
 from ...errors import DataError
 from ...study import Cell, Data, Profile
+from .._scaling import standardised
 
 #: Inputs, training rows and standard deviation of the noise of the synthetic truth.
 N_INPUTS = 6
@@ -142,25 +143,6 @@ def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         prepared["n_train"] = max(prepared["n_train"], prepared["n_classes"])
     one = subsample(rng, prepared["y_pool"], prepared["n_train"], task)
     return prepared | {"X_one": X[pool][one], "y_one": y[pool][one]}
-
-
-def standardised(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Columns (n, p) with mean 0 and deviation 1 over `rows`, of any scale.
-
-    What is constant there, but for rounding, is 0 everywhere: nothing can be learned from it.
-
-    Examples
-    --------
-    >>> standardised(np.array([[1e300, 5.0], [3e300, 5.0], [2e300, 6.0]]), np.array([0, 1]))
-    array([[-1.,  0.],
-           [ 1.,  0.],
-           [ 0.,  0.]])
-    """
-    largest = np.abs(columns).max(axis=0)
-    scaled = columns / np.where(largest > 0, largest, 1.0)
-    mean, deviation = scaled[rows].mean(axis=0), scaled[rows].std(axis=0)
-    varies = deviation > 1e-9
-    return np.where(varies, (scaled - mean) / np.where(varies, deviation, 1.0), 0.0)
 
 
 def subsample(rng: np.random.Generator, y: np.ndarray, n: int, task: str) -> np.ndarray:

@@ -45,7 +45,7 @@ class Underconstrained(Study):
         "1-norm, separable classes, what L1 and L2 select, and a network whose seeds disagree. On "
         "drawn problems, on diabetes with all squares and products, and on threes and eights."
     )
-    version = 2
+    version = 3
     minutes: ClassVar = {"quick": 3.0, "full": 70.0}
     data = DATA
     side_by_side = True

@@ -8,10 +8,24 @@ from typing import Any
 import numpy as np
 
 from ...datasets import scikit_learn
+from ...errors import DataError
 from ...study import Cell, Data, Profile
+from .._scaling import standardised
 
 #: Rows of a training set that is drawn from a real table, at most.
 N_TRAIN = 24
+
+#: Rows and columns of the least problem that is worth the name, of one more column than row.
+LEAST_TRAIN = 2
+LEAST_COLUMNS = 2 * LEAST_TRAIN
+
+#: A column of which other columns explain all but this share of its length is left out.
+NEW = 0.01
+
+#: Rows are drawn anew while their least singular value is below this share of the largest.
+INDEPENDENT = 0.01
+#: Draws that `widen` tries, and those among them that must do.
+TRIALS, ENOUGH = 50, 10
 
 #: Real tables with fewer columns get their squares and products.
 MIN_COLUMNS = 2 * N_TRAIN
@@ -93,9 +107,14 @@ DATA = {
 def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
     """A real table with more columns than a training set has rows, standardised.
 
-    A narrow table gets the squares and products of its columns, without what is constant or a
-    linear function of an earlier column (the square of a 0-1 column). Of several classes the two
-    largest stay, with targets -1 and 1.
+    A narrow table gets the squares and products of its columns, without what is constant or, to a
+    hundredth, a linear function of earlier columns (the square of a 0-1 column). Of several classes
+    the two largest stay, with targets -1 and 1.
+
+    Raises
+    ------
+    DataError
+        If there are too few such columns, too few rows that differ, or a target that hardly does.
     """
     X, y = np.asarray(data.X, dtype=float), np.asarray(data.y)
     regression = y.dtype.kind == "f"
@@ -103,15 +122,25 @@ def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         classes, counts = np.unique(y, return_counts=True)
         two = classes[np.argsort(-counts, kind="stable")[:2]]
         X, y = X[np.isin(y, two)], y[np.isin(y, two)]
-    X = _standardise(X)
+    n_inputs = X.shape[1]
+    X = _varying(X)
     if X.shape[1] < MIN_COLUMNS:
-        p = X.shape[1]
-        i, j = np.triu_indices(p)
-        X = _standardise(np.hstack([X, X[:, i] * X[:, j]]))
-    X = X[:, _distinct(X)]
-    target = (y - y.mean()) / y.std() if regression else np.where(y == y.max(), 1.0, -1.0)
-    n_train = 2 * (min(N_TRAIN, X.shape[1] // 2, len(y) // 3) // 2)
-    order = rng.permutation(len(y))
+        i, j = np.triu_indices(X.shape[1])
+        X = np.hstack([X, _varying(X[:, i] * X[:, j])])
+    X = X[:, independent_columns(X)]
+    if X.shape[1] < LEAST_COLUMNS:
+        raise DataError(
+            f"the table's inputs ({n_inputs}), their squares and products make only "
+            f"{X.shape[1]} columns of which none is constant or a linear function of others. "
+            f"The study needs at least {LEAST_COLUMNS}, more than rows to train on: give more "
+            "inputs, or inputs with more than two values."
+        )
+    if regression:
+        target = standardised(y[:, np.newaxis])[:, 0]
+    else:
+        target = np.where(y == y.max(), 1.0, -1.0)
+    n_train = _n_train(X, target, regression, rng.spawn(1)[0])
+    order = _order(target, n_train, rng)
     train, val, test = np.split(order, [n_train, 2 * n_train])
     return {
         "task": "regression" if regression else "classification",
@@ -127,17 +156,81 @@ def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _standardise(X: np.ndarray) -> np.ndarray:
-    deviation = X.std(axis=0)
-    varies = deviation > 1e-9 * np.abs(X).max(axis=0)
-    return (X[:, varies] - X[:, varies].mean(axis=0)) / deviation[varies]
+def _varying(X: np.ndarray) -> np.ndarray:
+    """The columns that vary, standardised."""
+    X = standardised(X)
+    return X[:, X.any(axis=0)]
 
 
-def _distinct(X: np.ndarray) -> np.ndarray:
-    """Which columns are no copy, but for sign, of an earlier one."""
-    overlap = np.abs(X.T @ X) / len(X)
-    copies = np.tril(overlap > 1 - 1e-9, -1)
-    return ~copies.any(axis=1)
+def independent_columns(X: np.ndarray) -> np.ndarray:
+    """Positions of the columns that are no linear function of earlier ones, to a hundredth.
+
+    Examples
+    --------
+    >>> a, b = np.random.default_rng(0).normal(size=(2, 9))
+    >>> independent_columns(np.column_stack([a, -2 * a, b, a + b])).tolist()
+    [0, 2]
+    """
+    basis = np.empty((len(X), 0))
+    kept: list[int] = []
+    for j, column in enumerate(X.T):
+        rest = column
+        for _ in range(2):  # twice is enough, against rounding
+            rest = rest - basis @ (basis.T @ rest)
+        length = np.linalg.norm(rest)
+        if len(kept) < len(X) and length > NEW * np.linalg.norm(column):
+            kept.append(j)
+            basis = np.column_stack([basis, rest / length])
+    return np.array(kept, dtype=int)
+
+
+def _n_train(X: np.ndarray, target: np.ndarray, regression: bool, rng: np.random.Generator) -> int:
+    """The largest even number of training rows, up to `N_TRAIN`, that are independent if drawn."""
+    most = min(N_TRAIN, X.shape[1] // 2, len(target) // 3)
+    if not regression:  # one row of the smaller class at least is for testing
+        most = min(most, 2 * (int(min((target < 0).sum(), (target > 0).sum())) - 1))
+    for n in range(2 * (most // 2), LEAST_TRAIN - 1, -2):
+        draws = (draw_rows(rng, target, n, regression) for _ in range(TRIALS))
+        if sum(usable(X[rows], target[rows]) for rows in draws) >= ENOUGH:
+            return n
+    raise DataError(
+        f"the table's {len(target)} rows are too few or too much alike: hardly any two have "
+        "inputs that are no multiples of each other, which is what the study draws to train on. "
+        "Give more rows, or inputs with more values."
+    )
+
+
+def _order(target: np.ndarray, n_train: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows in random order, the first to train on and as many to stop by, each with two values."""
+    for _ in range(1000):
+        order = rng.permutation(len(target))
+        if np.ptp(target[order[:n_train]]) > 0 and np.ptp(target[order[n_train : 2 * n_train]]) > 0:
+            return order
+    raise DataError(
+        f"the target is the same in nearly all of the {len(target)} rows: {n_train} rows that are "
+        "drawn to train on hardly ever have two values. Give more rows of the others."
+    )
+
+
+def usable(X: np.ndarray, y: np.ndarray) -> bool:
+    """Whether rows are independent, and some target is not zero: then a solution is not, either."""
+    s = np.linalg.svd(X, compute_uv=False)
+    return bool(s[-1] > INDEPENDENT * s[0] and np.abs(y).max() > 1e-6)
+
+
+def draw_rows(rng: np.random.Generator, target: np.ndarray, n: int, regression: bool) -> np.ndarray:
+    """Positions of `n` rows, of classes half of them each."""
+    return rng.permutation(len(target))[:n] if regression else balanced(rng, target, n)
+
+
+def training_rows(data: Any, rng: np.random.Generator) -> np.ndarray:
+    """Positions of a training set's rows in a real table, drawn until they are `usable`."""
+    regression = data.task == "regression"
+    for _ in range(100 * TRIALS):
+        rows = draw_rows(rng, data.target, data.n_train, regression)
+        if usable(data.X[rows], data.target[rows]):
+            return rows
+    raise RuntimeError("no training set of independent rows was found, though `widen` found some")
 
 
 def linear_problem(cell: Cell) -> dict[str, np.ndarray]:
@@ -152,8 +245,8 @@ def linear_problem(cell: Cell) -> dict[str, np.ndarray]:
         w[rng.permutation(data.p)[:k]] = rng.choice([-1.0, 1.0], k) * rng.uniform(0.5, 1.5, k)
         X, X_test = rng.normal(size=(data.n, data.p)), rng.normal(size=(300, data.p))
         return {"X": X, "y": X @ w, "X_test": X_test, "y_test": X_test @ w}
-    rows = rng.permutation(len(data.target))
-    train, test = rows[: data.n_train], rows[data.n_train :]
+    train = training_rows(data, rng)
+    test = np.setdiff1d(np.arange(len(data.target)), train)
     return {
         "X": data.X[train],
         "y": data.target[train],
@@ -170,7 +263,7 @@ def separable_problem(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
         y = np.where(X @ rng.normal(size=data.p) > 0, 1.0, -1.0)
         y[:2] = [1.0, -1.0]
         return X, y
-    rows = balanced(rng, data.target, data.n_train)
+    rows = training_rows(data, rng)
     return data.X[rows], data.target[rows]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...study import Cell
-from .data import balanced, linear_problem
+from .data import linear_problem
 from .linear import curvature, mse, regressor, relative
 from .separable import classifier
 
@@ -126,7 +126,7 @@ def penalty_path(cell: Cell) -> dict[str, Any]:
     """
     import pandas as pd
 
-    problem = _real_problem(cell)
+    problem = linear_problem(cell)
     X, y = problem["X"], problem["y"]
     error = _test_error(problem, _unpenalised(cell.data.task, X))
     rows = [{"path": "none", "strength": 0.0, "test": error}]
@@ -136,20 +136,6 @@ def penalty_path(cell: Cell) -> dict[str, Any]:
             error = _test_error(problem, net.set_params(**{penalty: strength}))
             rows.append({"path": penalty, "strength": relative_strength, "test": error})
     return {"penalty_path": pd.DataFrame(rows)}
-
-
-def _real_problem(cell: Cell) -> dict[str, np.ndarray]:
-    data = cell.data
-    if data.task == "regression":
-        return linear_problem(cell)
-    train = balanced(cell.rng("training set"), data.target, data.n_train)
-    test = np.setdiff1d(np.arange(len(data.target)), train)
-    return {
-        "X": data.X[train],
-        "y": data.target[train],
-        "X_test": data.X[test],
-        "y_test": data.target[test],
-    }
 
 
 def _unpenalised(task: str, X: np.ndarray) -> Any:
