@@ -183,6 +183,8 @@ def extreme(values: np.ndarray, *, least: bool = False) -> Estimate:
 
     values = np.ravel(np.asarray(values, dtype=float))
     n = len(values)
+    if n == 0:
+        raise ValueError("values is empty; expected one number or more.")
     word, beyond = ("least", "fall below") if least else ("largest", "exceed")
     note = (
         f"the {word} of {n}, which at most {100 * (1 - 0.05 ** (1 / n)):.2g} % of all would "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Estimate, choose_then_test, exact, jackknife
+from ...claims import Estimate, choose_then_test, extreme, jackknife, mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,12 +20,12 @@ DRAWN = "gaussian"
 
 def largest(results: Results, column: str, **where: Any) -> Estimate:
     """The largest value of a column over all cells, which is the worst violation."""
-    return exact(float(results.table(**where)[column].max()))
+    return extreme(results.table(**where)[column].to_numpy())
 
 
 def smallest(results: Results, column: str, **where: Any) -> Estimate:
     """The smallest value of a column over all cells."""
-    return exact(float(results.table(**where)[column].min()))
+    return extreme(results.table(**where)[column].to_numpy(), least=True)
 
 
 def moving_hurts(results: Results) -> Estimate:
@@ -43,8 +43,9 @@ def interpolates(results: Results) -> Estimate:
 
 def minimum_norm_drawn(results: Results) -> Estimate:
     """Largest distance from the minimum-norm solution, with and without momentum."""
-    table = results.table(question="minimum norm").groupby("solver")["distance"].max()
-    return exact(float(table[["gradient descent", "momentum"]].max()))
+    table = results.table(question="minimum norm")
+    from_zero = table["solver"].isin(["gradient descent", "momentum"])
+    return extreme(table.loc[from_zero, "distance"].to_numpy())
 
 
 def l2_order(results: Results) -> Estimate:
@@ -65,12 +66,21 @@ def growth(results: Results, l2: float) -> dict[str, pd.DataFrame]:
 
 
 def log_linear(results: Results) -> Estimate:
-    """Least R² of a line through norm against log step, from a hundredth of the steps on."""
-    fits = []
+    """How far the norm's slope against log step in the last decade of steps is from that in the
+    decade before: the largest share over all runs, infinite where the norm does not grow."""
+    changes = []
     for part in growth(results, 0.0).values():
-        for _, run in part[part["step"] >= part["step"].max() / 100].groupby("repetition"):
-            fits.append(float(np.corrcoef(np.log(run["step"]), run["norm"])[0, 1]))
-    return exact(min(np.sign(fits) * np.square(fits)))
+        last = part["step"].max()
+        for _, run in part.groupby("repetition"):
+            before, late = (_log_slope(run, last / 10 ** (k + 1), last / 10**k) for k in (1, 0))
+            changes.append(abs(late / before - 1) if min(before, late) > 0 else np.inf)
+    return extreme(np.array(changes))
+
+
+def _log_slope(run: pd.DataFrame, first: float, last: float) -> float:
+    """Slope of the norm against log step, by least squares, between two steps."""
+    run = run[(run["step"] >= 0.999 * first) & (run["step"] <= 1.001 * last)]
+    return float(np.polyfit(np.log(run["step"]), run["norm"], 1)[0])
 
 
 def stops(results: Results) -> Estimate:
@@ -79,8 +89,8 @@ def stops(results: Results) -> Estimate:
     for part in growth(results, 0.03).values():
         late = part[part["step"] >= part["step"].max() / 10]
         norms = late.groupby("repetition")["norm"].agg(["min", "max"])
-        changes.append(float((norms["max"] / norms["min"] - 1).max()))
-    return exact(max(changes))
+        changes.append(norms["max"] / norms["min"] - 1)
+    return extreme(np.concatenate(changes))
 
 
 def per_decade(results: Results, column: str, sign: int) -> Estimate:
@@ -113,8 +123,7 @@ def recovers(results: Results) -> Estimate:
     """Mean share of the true non-zeros that L1 finds, at the sparsest truth."""
     table = results.matrix("recall", rows=["k", "penalty"], question="sparsity")
     k = table.index.get_level_values("k").min()
-    recall = table.loc[(k, "l1")].to_numpy()
-    return jackknife(lambda i: float(recall[i].mean()), len(recall))
+    return mean(table.loc[(k, "l1")].to_numpy(), bounds=(0, 1))
 
 
 def penalty_pays(results: Results, penalty: str) -> Estimate:

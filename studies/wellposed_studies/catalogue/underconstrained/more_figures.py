@@ -79,7 +79,8 @@ def sparsity(results: Results) -> Figure:
     }.items():
         wide = results.matrix(column, rows="k", question="sparsity", penalty="l1")
         words = {"recall": "true weights found", "precision": "found weights that are true"}
-        _with_interval(axes[1], wide.index, wide.to_numpy(), color, marker, "-", words[column])
+        look = (color, marker, "-", words[column])
+        _with_interval(axes[1], wide.index, wide.to_numpy(), *look, bounds=(0, 1))
     axes[0].set_ylabel("squared distance from the true weights")
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylabel("share, with L1")
@@ -91,11 +92,19 @@ def sparsity(results: Results) -> Figure:
 
 
 def _with_interval(
-    ax: Axes, x: Any, runs: np.ndarray, color: str, marker: str, line: str, label: str
+    ax: Axes,
+    x: Any,
+    runs: np.ndarray,
+    color: str,
+    marker: str,
+    line: str,
+    label: str,
+    bounds: tuple[float, float] | None = None,
 ) -> None:
-    """The mean of `runs` (n_points, n_repetitions) and its 95 % interval."""
-    estimates = [mean(row) for row in runs]
+    """The mean of `runs` (n_points, n_repetitions) and its 95 % interval, where there is one."""
+    estimates = [mean(row, bounds) for row in runs]
     low, high = np.array([e.at(0.95) for e in estimates]).T
+    low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
     ax.plot(x, [e.value for e in estimates], line, color=color, marker=marker, label=label)
     ax.fill_between(x, low, high, color=color, alpha=0.18, lw=0)
 
@@ -109,12 +118,13 @@ def penalty_paths(results: Results) -> Figure:
         where = {"table": "penalty_path", "data": name}
         wide = results.matrix("test", rows=["path", "strength"], **where)
         none = float(wide.loc["none"].to_numpy().mean())
+        regression = results.data(name).task == "regression"
+        bounds = None if regression else (0.0, 1.0)
         ax.axhline(none, color=PALETTE[6], ls=":", label="no penalty")
         for penalty, (color, marker, line) in PENALTIES.items():
             part = wide.xs(penalty, level="path")
-            runs = part.to_numpy()
-            _with_interval(ax, part.index, runs, color, marker, line, penalty.upper())
-        regression = results.data(name).task == "regression"
+            look = (color, marker, line, penalty.upper())
+            _with_interval(ax, part.index, part.to_numpy(), *look, bounds=bounds)
         ax.set_title(name)
         ax.set_ylabel("mean squared error" if regression else "share of wrong labels")
         ax.set(xscale="log", xlabel="strength, share of the strongest")
