@@ -81,7 +81,8 @@ class Estimate:
         The point estimate.
     interval : callable or None
         From a confidence level to the two-sided interval; None for a quantity without
-        sampling error, which is its own interval and takes no part in Holm's method.
+        sampling error, or for the largest of those that were run, which says so (`extreme`). It is
+        its own interval and takes no part in Holm's method.
     n : int
         Number of independent repetitions behind it.
     method : str

@@ -122,6 +122,13 @@ def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         classes, counts = np.unique(y, return_counts=True)
         two = classes[np.argsort(-counts, kind="stable")[:2]]
         X, y = X[np.isin(y, two)], y[np.isin(y, two)]
+        least = int(np.sort(counts)[-2:].min())
+        if least < 3:
+            raise DataError(
+                f"the second largest class has {least} {'row' if least == 1 else 'rows'}; the "
+                "study compares the two largest classes, and needs at least 3 rows of each. Give "
+                "more rows, or merge classes."
+            )
     n_inputs = X.shape[1]
     X = _varying(X)
     if X.shape[1] < MIN_COLUMNS:
