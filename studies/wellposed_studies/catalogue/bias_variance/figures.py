@@ -15,6 +15,7 @@ from .data import REGULARIZERS, word
 from .tables import Axis
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -54,6 +55,12 @@ def _curve(ax: Axes, x: np.ndarray, table: Any, part: str, label: str | None = N
     color, line, marker, name = LOOK[part]
     ax.plot(x, table["estimate"], color=color, ls=line, marker=marker, label=label or name)
     ax.fill_between(x, table["low"], table["high"], color=color, alpha=0.18, lw=0)
+
+
+def _reach(values: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
+    """How far error bars reach below and above; nothing where there is no interval."""
+    ends = np.array([values - low, high - values], dtype=float)
+    return np.where(np.isfinite(ends), ends, 0.0)
 
 
 def _legend(figure: Figure, ax: Axes, columns: int = 4) -> None:
@@ -180,7 +187,7 @@ def trades(results: Results) -> Figure:
         rows = rows.set_index("regularizer").loc[list(REGULARIZERS)]
         ax.barh(y - 0.2, rows["saved"], 0.36, color=LOOK["variance"][0], alpha=0.55)
         ax.barh(y + 0.2, -rows["paid"], 0.36, color=LOOK["bias"][0], alpha=0.55)
-        ends = np.array([rows["gain"] - rows["low"], rows["high"] - rows["gain"]])
+        ends = _reach(rows["gain"], rows["low"], rows["high"])
         ax.errorbar(rows["gain"], y, xerr=ends, fmt="D", color=LOOK["error"][0], capsize=3)
         ax.axvline(0, color="#52606d", lw=0.8)
         ax.set_title(f"{data}\n{UNITS[loss].replace(' (nats)', '')}")
@@ -213,7 +220,7 @@ def slopes(results: Results) -> Figure:
             ].set_index("regularizer")
             rows = rows.loc[list(REGULARIZERS)]
             color, _, marker, _ = LOOK[part]
-            ends = np.array([rows["slope"] - rows["low"], rows["high"] - rows["slope"]])
+            ends = _reach(rows["slope"], rows["low"], rows["high"])
             ax.errorbar(
                 rows["slope"],
                 y + shift,
@@ -251,7 +258,7 @@ def bootstraps(results: Results) -> Figure:
             axis = Axis(results, name, loss, "l2", kind)
             x, labels = _place(axis)
             for part in ("bias", "variance"):
-                color, _, marker, text = LOOK[part]
+                color, _, marker, _ = LOOK[part]
                 table = axis.estimates(names[part])
                 ends = [table["estimate"] - table["low"], table["high"] - table["estimate"]]
                 fresh = kind == sampling
@@ -264,7 +271,7 @@ def bootstraps(results: Results) -> Figure:
                     ls="-" if fresh else ":",
                     marker=marker,
                     mfc=color if fresh else "white",
-                    label=f"{text}, {'new training sets' if fresh else 'bootstraps of one'}",
+                    label=f"{part}, {'new training sets' if fresh else 'bootstraps of one'}",
                 )
         ax.set_title(name)
         ax.set_ylabel(UNITS[loss])
