@@ -68,7 +68,10 @@ def decompose_log(
     Returns
     -------
     BiasVarianceResult
-        Its terms add up to the mean log loss of the R predictions at every test point.
+        Its terms add up to the mean log loss of the R predictions at every test point. Its
+        intervals are of training sets like the R that were seen: where a few in a hundred lack a
+        class, and `clip` decides what that costs, R repetitions may show none of them, and the
+        intervals of variance and error are then too short.
 
     Raises
     ------

@@ -1,16 +1,22 @@
-"""The 0-1 loss: intervals hold what they are of, and are no wider than that takes."""
+"""Intervals hold what they are of, and are no wider than that takes, under all three losses."""
 
 import itertools
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from scipy.stats import binom
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from wellposed import NetClassifier
-from wellposed.bias_variance import bias_variance, decompose_zero_one
+from wellposed.bias_variance import (
+    bias_variance,
+    decompose_log,
+    decompose_squared,
+    decompose_zero_one,
+)
 
 TERMS = ("bias_plus_noise", "net_variance", "variance", "error")
 
@@ -118,6 +124,36 @@ def test_intervals_cover_the_components_of_very_many_training_sets(name):
     lots = everything.predictions.reshape(40, 25, -1)
     results = [decompose_zero_one(lot, y=y[test], classes=np.unique(y)) for lot in lots]
     check_intervals(results, {term: getattr(everything, term) for term in TERMS})
+
+
+@pytest.mark.parametrize("R", [6, 30])
+def test_squared_intervals_cover_what_follows_from_known_moments(R):
+    """Skewed predictions that are correlated over the test points."""
+    rng = np.random.default_rng(5)
+    bias = rng.normal(0, 0.5, 100)
+    truths = {"bias2": np.mean(bias**2), "variance": 1.0, "error": np.mean(bias**2) + 1.25}
+    results = []
+    for _ in range(150):
+        shared, own = rng.gamma(4, 0.5, size=(2, R, 100)) - 2  # variance 1
+        shared = shared[:, :1]
+        P = bias + np.sqrt(0.3) * shared + np.sqrt(0.7) * own
+        results.append(decompose_squared(P, np.zeros(100), noise=0.25))
+    check_intervals(results, truths)
+
+
+@pytest.mark.parametrize("R", [6, 30])
+def test_log_intervals_cover_the_components_of_very_many_training_sets(R):
+    rng = np.random.default_rng(6)
+    centre, q = rng.normal(size=(60, 3)), rng.dirichlet(np.ones(3), size=60)
+
+    def draw(R):
+        return softmax(centre + rng.normal(size=(R, 1, 3)) + rng.normal(size=(R, 60, 3)), axis=2)
+
+    everything = decompose_log(draw(3000), q)
+    results = [decompose_log(draw(R), q) for _ in range(150)]
+    check_intervals(
+        results, {term: getattr(everything, term) for term in ("bias", "variance", "error")}
+    )
 
 
 def test_votes_of_parts_are_those_of_all_subsets():
