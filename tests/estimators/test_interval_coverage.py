@@ -176,6 +176,13 @@ def test_votes_of_parts_are_those_of_all_subsets():
     np.testing.assert_allclose(part["variance"], 1 - most / (keep * R), atol=1e-12)
 
 
+def test_it_is_said_what_the_intervals_are_of():
+    labels, y = np.random.default_rng(7).integers(2, size=(9, 40)), np.zeros(40, dtype=int)
+    sentence = "Bias and variance are of these 9 training sets, their intervals of infinitely many."
+    assert sentence not in repr(decompose_zero_one(labels, y=y))
+    assert sentence in repr(decompose_zero_one(labels, y=y, bias_correction=False))
+
+
 def test_repetitions_that_agree_do_not_exclude_that_others_differ():
     """One training set in twenty predicts otherwise: twelve may well not show it."""
     rng = np.random.default_rng(4)

@@ -149,6 +149,7 @@ def decompose_log(
         pseudo_values=pseudo_values,
         intervals=intervals,
         predictions=P,
+        bias_correction=bias_correction and R > 2,
         sampling=sampling,
         confidence_level=confidence_level,
     )

@@ -74,6 +74,9 @@ class BiasVarianceResult:
     remainders : dict of str to float
         Under the 0-1 loss, how far bias and variances would move if they were extrapolated by one
         order more: by about as much they may still be off. The intervals allow for it.
+    bias_correction : bool
+        Whether bias and variance are those of infinitely many training sets, as the intervals are.
+        If false, under the 0-1 and log losses they are those of exactly these repetitions.
     predictions : ndarray of shape (n_repetitions, n_test, ...)
         What was decomposed.
 
@@ -109,6 +112,7 @@ class BiasVarianceResult:
     sampling: str = "given"
     confidence_level: float = 0.95
     remainders: dict[str, float] = field(default_factory=dict)
+    bias_correction: bool = True
     _means: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,6 +161,9 @@ class BiasVarianceResult:
         )
         if not self.noise_separated:
             sentence += " Observed targets do not tell noise from bias: they are one term."
+        if not self.bias_correction:
+            sentence += f" Bias and variance are of these {self.n_repetitions} training sets"
+            sentence += ", their intervals of infinitely many." if self.n_repetitions > 2 else "."
         return sentence
 
     def frame(self, *, per_point: bool = False) -> pd.DataFrame:

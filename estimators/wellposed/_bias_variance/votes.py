@@ -45,7 +45,7 @@ class Votes:
         """Extrapolate ``biased`` and ``variance`` at each point to a vote of all repetitions."""
         parts = {keep: self.of_part(keep) for keep in weights}
         return {
-            name: sum(weight * parts[keep][name] for keep, weight in weights.items())
+            name: np.sum([weight * parts[keep][name] for keep, weight in weights.items()], axis=0)
             for name in ("biased", "variance")
         }
 

@@ -157,6 +157,7 @@ def decompose_zero_one(
         intervals=intervals,
         remainders=remainders,
         predictions=labels,
+        bias_correction=bias_correction and R > 2,
         sampling=sampling,
         confidence_level=confidence_level,
     )

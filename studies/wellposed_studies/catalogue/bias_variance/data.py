@@ -130,7 +130,7 @@ def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
                 "testing, so that nothing can be learned: its other values are too rare. Give "
                 "more rows, or make it classes with --task classification."
             )
-    prepared = {
+    prepared: dict[str, Any] = {
         "task": task,
         "X_pool": X[pool],
         "y_pool": y[pool],

@@ -223,7 +223,7 @@ def relative_slope(axes: list[Axis], **signs: int) -> Estimate:
     estimate = jackknife(
         lambda i: share(sampled[:, i].mean(axis=1).min(), off[i].mean()), len(off), of=len(named)
     )
-    remainder = share(slope(axis.estimates(name)["remainder"].to_numpy()), off.mean())
+    remainder = share(float(slope(axis.estimates(name)["remainder"].to_numpy())), off.mean())
     return replace(allowing_for(estimate, remainder), note=note)
 
 
