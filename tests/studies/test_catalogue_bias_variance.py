@@ -14,6 +14,7 @@ from sklearn.datasets import load_wine
 from sklearn.linear_model import Ridge
 from sklearn.utils import Bunch
 
+from wellposed.bias_variance import decompose_zero_one
 from wellposed_studies.catalogue.bias_variance import BiasVariance, claims, tables
 from wellposed_studies.catalogue.bias_variance.data import (
     EPOCHS,
@@ -312,3 +313,48 @@ def test_only_four_inputs_matter() -> None:
     changed = X.copy()
     changed[:, 4:] = 0
     np.testing.assert_array_equal(truth(X), truth(changed))
+
+
+# ------------------------------------------------------------------ intervals of slopes
+
+
+class VotingAxis:
+    """An axis of five strengths under the 0-1 loss, of votes with known probabilities."""
+
+    regularizer = "l2"
+    off = 0
+
+    def __init__(self, p: np.ndarray, R: int, rng: np.random.Generator) -> None:
+        y = np.zeros(p.shape[1], dtype=int)
+        draws = rng.random((R, p.shape[1], 1))  # repetitions are paired along the axis
+        self.results = [
+            decompose_zero_one((draws > q.cumsum(axis=1)).sum(axis=2), y=y, classes=[0, 1, 2])
+            for q in p
+        ]
+
+    def matrix(self, component: str) -> np.ndarray:
+        name = {"bias": "bias_plus_noise", "variance": "net_variance"}.get(component, component)
+        return np.array([result.pseudo_values[name] for result in self.results])
+
+    def estimates(self, component: str) -> pd.DataFrame:
+        name = {"bias": "bias_plus_noise", "variance": "net_variance"}[component]
+        return pd.DataFrame({"remainder": [r.remainders[name] for r in self.results]})
+
+
+@pytest.mark.parametrize("component", ["bias", "variance"])
+def test_slopes_of_the_zero_one_loss_cover_as_often_as_they_say(component: str) -> None:
+    rng = np.random.default_rng(0)
+    start, end = rng.dirichlet([3, 1, 1], 200), rng.dirichlet([2, 2, 1], 200)
+    p = np.array([(1 - w) * start + w * end for w in np.linspace(0, 1, 5)])
+    bias = (p.argmax(axis=2) != 0).mean(axis=1)
+    wrong = 1 - p[:, :, 0].mean(axis=1)
+    true = tables.slope(bias if component == "bias" else wrong - bias) / wrong[0]
+    found = [
+        tables.relative_slope([VotingAxis(p, 30, rng)], **{component: 1})  # type: ignore[list-item]
+        for _ in range(60)
+    ]
+    ends = np.array([estimate.at(0.95) for estimate in found])
+    covered = ((ends[:, 0] <= true) & (true <= ends[:, 1])).sum()
+    assert covered >= binom.ppf(0.001, len(found), 0.90)
+    errors = np.array([estimate.value for estimate in found]) - true
+    assert np.diff(ends, axis=1).mean() <= 2 * 2 * 1.96 * np.sqrt(np.mean(errors**2))
