@@ -291,6 +291,7 @@ def test_a_penalty_that_does_not_pay_fails(constructed: Callable[..., Results]) 
 
 def test_one_violation_anywhere_fails(constructed: Callable[..., Results]) -> None:
     table = pd.DataFrame({"question": "null space", "train_change": [1e-16, 1e-3, 1e-15]})
+    table["repetition"] = range(3)
     results = constructed(cells=table)
     claim = CLAIMS["flat-valley"]
     assert not held(claim, claim.test(results))

@@ -19,13 +19,17 @@ DRAWN = "gaussian"
 
 
 def largest(results: Results, column: str, **where: Any) -> Estimate:
-    """The largest value of a column over all cells, which is the worst violation."""
-    return extreme(results.table(**where)[column].to_numpy())
+    """The largest value of a column over all cells, which is the worst violation.
+
+    Cells of one repetition share what was drawn, and count as one.
+    """
+    return extreme(results.table(**where).groupby("repetition")[column].max().to_numpy())
 
 
 def smallest(results: Results, column: str, **where: Any) -> Estimate:
     """The smallest value of a column over all cells."""
-    return extreme(results.table(**where)[column].to_numpy(), least=True)
+    values = results.table(**where).groupby("repetition")[column].min()
+    return extreme(values.to_numpy(), least=True)
 
 
 def moving_hurts(results: Results) -> Estimate:
@@ -44,8 +48,8 @@ def interpolates(results: Results) -> Estimate:
 def minimum_norm_drawn(results: Results) -> Estimate:
     """Largest distance from the minimum-norm solution, with and without momentum."""
     table = results.table(question="minimum norm")
-    from_zero = table["solver"].isin(["gradient descent", "momentum"])
-    return extreme(table.loc[from_zero, "distance"].to_numpy())
+    from_zero = table[table["solver"].isin(["gradient descent", "momentum"])]
+    return extreme(from_zero.groupby("repetition")["distance"].max().to_numpy())
 
 
 def l2_order(results: Results) -> Estimate:
@@ -68,13 +72,18 @@ def growth(results: Results, l2: float) -> dict[str, pd.DataFrame]:
 def log_linear(results: Results) -> Estimate:
     """How far the norm's slope against log step in the last decade of steps is from that in the
     decade before: the largest share over all runs, infinite where the norm does not grow."""
-    changes = []
+    changes: dict[Any, float] = {}
     for part in growth(results, 0.0).values():
-        last = part["step"].max()
-        for _, run in part.groupby("repetition"):
-            before, late = (_log_slope(run, last / 10 ** (k + 1), last / 10**k) for k in (1, 0))
-            changes.append(abs(late / before - 1) if min(before, late) > 0 else np.inf)
-    return extreme(np.array(changes))
+        for repetition, run in part.groupby("repetition"):
+            change = _change_of_slope(run)
+            changes[repetition] = max(change, changes.get(repetition, 0.0))
+    return extreme(np.array(list(changes.values())))
+
+
+def _change_of_slope(run: pd.DataFrame) -> float:
+    last = run["step"].max()
+    before, late = (_log_slope(run, last / 10 ** (k + 1), last / 10**k) for k in (1, 0))
+    return abs(late / before - 1) if min(before, late) > 0 else np.inf
 
 
 def _log_slope(run: pd.DataFrame, first: float, last: float) -> float:
@@ -90,7 +99,7 @@ def stops(results: Results) -> Estimate:
         late = part[part["step"] >= part["step"].max() / 10]
         norms = late.groupby("repetition")["norm"].agg(["min", "max"])
         changes.append(norms["max"] / norms["min"] - 1)
-    return extreme(np.concatenate(changes))
+    return extreme(np.max(changes, axis=0))
 
 
 def per_decade(results: Results, column: str, sign: int) -> Estimate:
