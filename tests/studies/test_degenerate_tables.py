@@ -106,6 +106,7 @@ def test_a_target_that_varies_in_test_rows_only_is_refused() -> None:
     assert 0 < refused < 20  # a third of the rows are for testing
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "a target constant but once"])
 def test_bias_variance(name: str) -> None:
     X, y = TABLES[name]
