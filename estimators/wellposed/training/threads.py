@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 _lock = threading.Lock()
+_local = threading.local()
 _inside = 0
 _before = 1  # of the first thread inside
 
@@ -29,6 +30,9 @@ def one_thread() -> Iterator[None]:
     last: while others are inside that is 1, which is not what the new thread has to go back to.
     """
     global _inside, _before
+    if getattr(_local, "inside", False):  # a block within a block of this thread
+        yield
+        return
     with _lock:
         mine = torch.get_num_threads()
         if _inside == 0:
@@ -37,9 +41,11 @@ def one_thread() -> Iterator[None]:
             mine = _before
         _inside += 1
         torch.set_num_threads(1)
+    _local.inside = True
     try:
         yield
     finally:
+        _local.inside = False
         with _lock:
             _inside -= 1
             torch.set_num_threads(mine)
@@ -65,7 +71,7 @@ def after_fork(reset: Callable[[], None]) -> None:
 def _forget() -> None:
     """No other thread of the parent's is in a forked process, nor what it held."""
     global _lock, _inside
-    _lock, _inside = threading.Lock(), 0
+    _lock, _inside = threading.Lock(), int(getattr(_local, "inside", False))
 
 
 after_fork(_forget)

@@ -86,6 +86,10 @@ def reference_loss(name, z, target, weight):
     """J of [outputs, B] by torch's own losses."""
     if name == "squared_error":
         per_row = 0.5 * (z - target).square().sum(0)
+    elif name == "poisson":
+        constant = torch.special.xlogy(target, target) - target
+        loss = F.poisson_nll_loss(z, target, log_input=True, reduction="none")
+        per_row = (loss + constant).sum(0)
     elif name == "logistic":
         per_row = F.binary_cross_entropy_with_logits(z, target, reduction="none").sum(0)
     else:
