@@ -24,6 +24,7 @@ from sklearn import config_context
 from ._base import BaseNet
 from .training.meeting import Meeting
 from .training.tasks import Call, Failure, Task, current_task, ending_task
+from .training.threads import after_fork
 
 _N_JOBS = 128  # joblib submits twice as many tasks ahead
 _GRACE = 5.0  # seconds that a given-up call waits for its threads
@@ -171,6 +172,7 @@ class _Filters:
 
 
 _filters = _Filters()
+after_fork(lambda: _filters.__init__())  # type: ignore[misc]
 
 
 class _WithConfig:

@@ -3,12 +3,12 @@
 import matplotlib
 import numpy as np
 import pytest
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_wine, make_regression
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from wellposed.bias_variance import (
     KnownTruth,
@@ -207,3 +207,20 @@ def test_refusals(ridge_display, truth):
     display = BiasVarianceDisplay([helpful], param_name="depth", param_range=[1])
     with pytest.raises(ValueError, match="net variance is below zero at depth=1"):
         display.plot(kind="stacked")
+
+
+@pytest.mark.parametrize("values", [[1, 3, None], [None, 0.5], ["sqrt", None], [None]])
+def test_frame_keeps_none(values):
+    name = "max_depth" if 3 in values else "max_features"
+    display = BiasVarianceDisplay.from_estimator(
+        DecisionTreeRegressor(random_state=0),
+        *make_regression(60, 4, random_state=0),
+        param_name=name,
+        param_range=values,
+        sampling="subsample",
+        n_repetitions=3,
+        random_state=0,
+    )
+    found = display.frame()["param_value"]
+    assert [value for value in values for _ in range(3)] == found.tolist()
+    assert found.notna().sum() == 3 * sum(value is not None for value in values)

@@ -409,11 +409,13 @@ class Meeting:
             return [*self._workshop.train([post.request for post in stack], abandoned)]
         except Abandoned:
             return [Cancelled() for _ in stack]
-        except BaseException as error:
+        except Exception as error:
             if len(stack) == 1:
                 return [error]
             logger.debug("a stack of %d failed (%s); training one by one", len(stack), error)
             return [self._outcomes([post])[0] for post in stack]
+        except BaseException as error:  # an interrupt, where the caller's thread trains
+            return [error for _ in stack]
 
 
 _meetings: WeakSet[Meeting] = WeakSet()

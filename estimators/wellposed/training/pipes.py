@@ -35,6 +35,18 @@ def encode(message: object) -> memoryview:
     return view
 
 
+def _pipe() -> tuple[int, int]:
+    """Open a pipe whose ends are not where a process without standard streams expects these."""
+    ends, low = [*os.pipe()], []
+    while min(ends) <= 2:
+        i = ends.index(min(ends))
+        low.append(ends[i])
+        ends[i] = os.dup(ends[i])
+    for end in low:
+        os.close(end)
+    return ends[0], ends[1]
+
+
 class Channel:
     """One end of a pair of pipes.
 
@@ -56,9 +68,9 @@ class Channel:
     @classmethod
     def pair(cls) -> tuple[Channel, tuple[int, int]]:
         """Open one, with the two descriptors that make the other end."""
-        incoming, theirs_out = os.pipe()
+        incoming, theirs_out = _pipe()
         try:
-            theirs_in, outgoing = os.pipe()
+            theirs_in, outgoing = _pipe()
         except OSError:
             os.close(incoming)
             os.close(theirs_out)

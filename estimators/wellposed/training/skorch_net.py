@@ -194,9 +194,22 @@ class SkorchNet(NeuralNet):
 
     def _make_rows(self, X: Any, y: Any) -> Rows:
         theta, network = self.state.theta, self.request.network
+        self._check_encoded(y)
         target = one_hot(self.request.loss, y, network.n_outputs)
         X = X if issparse(X) else np.asarray(X)
         return Rows.from_arrays(X, target.numpy(force=True), None, theta.dtype, theta.device)
+
+    def _check_encoded(self, y: Any) -> None:
+        loss, values = self.request.loss, np.asarray(y)
+        if loss not in OF_CLASSES and values.dtype.kind in "biuf":
+            return
+        K = 2 if loss == "logistic" else self.request.network.n_outputs
+        if values.dtype.kind not in "biuf" or not np.isin(values, np.arange(K)).all():
+            what = f"class numbers from 0 to {K - 1}" if loss in OF_CLASSES else "numbers"
+            raise ValueError(
+                f"y of net_ must be encoded, {what}, and holds {values.ravel()[:3].tolist()!r}. "
+                "Give labels to the estimator's own fit."
+            )
 
     def train(self, request: Request, abandoned: Callable[[], bool] | None = None) -> Outcome:
         """Run a request, telling the callbacks, and leave the result in ``state``.
