@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean, pvariance
 from typing import Any
 
+import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from ._warn import warn
@@ -12,6 +13,7 @@ from .training.evaluation import constant_losses, evaluate
 from .training.request import Outcome, Request
 
 _NOTHING_LEARNED = 1.1  # times the loss of a constant prediction
+_FAR = 1e3  # likewise, of a network without biases
 _FALLING = 0.01  # of the loss of a constant prediction, in a tenth of the epochs
 
 
@@ -32,21 +34,24 @@ def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Ou
     """Say so where a network has learned nothing, or was still learning when its epochs ended.
 
     It has learned nothing where its loss on the training rows is more than 1.1 times that of the
-    best constant prediction. It was still learning where the mean objective of the last tenth of
+    best constant prediction, or, of a target that is a constant, more than a tenth of that of
+    predicting zero. A network without biases is only told of where its loss is more than a thousand
+    times as large, or more than that of predicting zero. It was still learning where the mean objective of the last tenth of
     ``max_epochs`` epochs is below that of the tenth before by more than 1 % of the constant
     prediction's loss, and by more than two standard errors.
 
     ``final`` is the outcome that the model is made of: of the retraining, if there was one.
     """
-    if request.solver == "lbfgs":
-        return
     network, rows = request.network, request.rows
     zero, constant = constant_losses(request.loss, rows)
-    if constant <= 1e-12 * zero:  # the target is a constant
+    rounding = 8 * torch.finfo(rows.table.dtype).eps
+    if zero == 0.0:  # and so is the target
         return
-    if network.n_weights == network.size:  # no biases
-        constant = zero
-    limit = _NOTHING_LEARNED * constant
+    is_constant = constant <= rounding**2 * zero
+    limit = 0.1 * zero if is_constant else _NOTHING_LEARNED * constant
+    has_biases = network.size > network.n_weights
+    if not has_biases and not is_constant:
+        limit = min(_NOTHING_LEARNED * zero, _FAR * constant)
     # What is known already is of noisy steps and of one batch; it is seldom above for no reason.
     known = max(outcome.loss_curve[-1], final.loss_curve[-1], final.final_loss)
     if known > limit or request.patience is not None:
@@ -59,8 +64,8 @@ def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Ou
                 ConvergenceWarning,
             )
             return
-    if outcome.n_epochs == request.max_epochs:
-        _warn_if_falling(request, outcome, constant)
+    if outcome.n_epochs == request.max_epochs and request.solver != "lbfgs" and not is_constant:
+        _warn_if_falling(request, outcome, constant if has_biases else zero)
 
 
 def _warn_if_falling(request: Request, outcome: Outcome, constant: float) -> None:

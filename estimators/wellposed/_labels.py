@@ -95,6 +95,9 @@ class Labels:
                 "give sample_weight."
             )
         index, n_classes = self._index(y), len(self.classes)
+        with np.errstate(over="ignore"):
+            if weight is not None and not np.isfinite(weight.sum()):
+                weight = weight / weight.max()
         if isinstance(class_weight, str):  # "balanced"
             mass = np.bincount(index, weight, n_classes)
             of_class = mass.sum() / (n_classes * np.where(mass > 0, mass, np.inf))

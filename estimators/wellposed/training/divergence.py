@@ -12,6 +12,7 @@ from .evaluation import constant_losses, evaluate
 from .request import Outcome, Request
 
 _SUSPICIOUS = 1e3  # times the loss of the first epoch: worth a look at all rows
+_LARGE = 1e6  # largest parameter times largest input, likewise: outputs may overflow
 _EXPLODED = 1e6  # times the loss of the first epoch, and of outputs of zero
 
 
@@ -29,13 +30,20 @@ def check_result(loss: float, outcome: Outcome, request: Request) -> DivergenceE
     it says nothing of the last one.
     """
     first = outcome.loss_curve[0]
-    if loss <= _SUSPICIOUS * first:
+    if loss <= _SUSPICIOUS * first and not _is_large(outcome.state.theta, request):
         return None
     loss, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
     zero, _ = constant_losses(request.loss, request.rows)
     if loss <= _EXPLODED * max(first, zero):
         return None
     return _error(f"the loss is {first:.3g} in epoch 1 and {loss:.3g} after the last", request)
+
+
+def _is_large(theta: Tensor, request: Request) -> bool:
+    rows = request.rows
+    X = rows.table[:, rows.inputs] if rows.sparse is None else torch.from_numpy(rows.sparse.data)
+    largest = float(X.abs().max()) if X.numel() else 0.0
+    return not float(theta.abs().max()) * max(1.0, largest) <= _LARGE
 
 
 def check_validation(outcome: Outcome, request: Request) -> DivergenceError:
