@@ -35,10 +35,10 @@ def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Ou
 
     It has learned nothing where its loss on the training rows is more than 1.1 times that of the
     best constant prediction, or, of a target that is a constant, more than a tenth of that of
-    predicting zero. A network without biases is only told of where its loss is more than a thousand
-    times as large, or more than that of predicting zero. It was still learning where the mean objective of the last tenth of
-    ``max_epochs`` epochs is below that of the tenth before by more than 1 % of the constant
-    prediction's loss, and by more than two standard errors.
+    predicting zero. A network without biases is told of where its loss is a thousand times that of
+    a constant, or more than that of predicting zero. It was still learning where the mean objective
+    of the last tenth of ``max_epochs`` epochs is below that of the tenth before by more than 1 % of
+    the constant prediction's loss, and by more than two standard errors.
 
     ``final`` is the outcome that the model is made of: of the retraining, if there was one.
     """
