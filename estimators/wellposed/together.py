@@ -168,7 +168,8 @@ class _Filters:
             ):
                 self._list[:] = self._filters
                 warnings.filters = self._list
-                warnings._filters_mutated()  # type: ignore[attr-defined]
+                with warnings.catch_warnings():
+                    pass  # which makes Python look at the filters again
 
 
 _filters = _Filters()
