@@ -34,11 +34,12 @@ def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Ou
     """Say so where a network has learned nothing, or was still learning when its epochs ended.
 
     It has learned nothing where its loss on the training rows is more than 1.1 times that of the
-    best constant prediction, or, of a target that is a constant, more than a tenth of that of
-    predicting zero. A network without biases is told of where its loss is a thousand times that of
-    a constant, or more than that of predicting zero. It was still learning where the mean objective
-    of the last tenth of ``max_epochs`` epochs is below that of the tenth before by more than 1 % of
-    the constant prediction's loss, and by more than two standard errors.
+    best constant prediction, or, of a target that is a constant, of that of predicting zero. A
+    network without biases is told of where its loss is a thousand times that of a constant, or more
+    than that of predicting zero. It was still learning where the mean objective of the last tenth
+    of ``max_epochs`` epochs is below that of the tenth before by more than 1 % of the constant
+    prediction's loss, and by more than two standard errors; with ``warm_start``, where one may go
+    on, nothing is said.
 
     ``final`` is the outcome that the model is made of: of the retraining, if there was one.
     """
@@ -48,7 +49,7 @@ def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Ou
     if zero == 0.0:  # and so is the target
         return
     is_constant = constant <= rounding**2 * zero
-    limit = 0.1 * zero if is_constant else _NOTHING_LEARNED * constant
+    limit = _NOTHING_LEARNED * (zero if is_constant else constant)
     has_biases = network.size > network.n_weights
     if not has_biases and not is_constant:
         limit = min(_NOTHING_LEARNED * zero, _FAR * constant)
@@ -64,7 +65,8 @@ def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Ou
                 ConvergenceWarning,
             )
             return
-    if outcome.n_epochs == request.max_epochs and request.solver != "lbfgs" and not is_constant:
+    in_steps = estimator.warm_start or request.solver == "lbfgs"  # whose end the caller judges
+    if outcome.n_epochs == request.max_epochs and not in_steps and not is_constant:
         _warn_if_falling(request, outcome, constant if has_biases else zero)
 
 

@@ -361,6 +361,11 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
             raise ValueError(
                 f"y holds values too large for {np.dtype(dtype)}. Scale y, or set dtype='float64'."
             )
+        if target.dtype == np.float32 and (np.ptp(target, axis=0) < _spread(y) / 2).any():
+            raise ValueError(
+                "y varies by less than float32 can tell from its size. Subtract its mean "
+                "(TransformedTargetRegressor), or set dtype='float64'."
+            )
         if self.loss == "poisson" and target.min() < 0:
             raise ValueError(
                 f"loss='poisson' is for counts and rates, and y holds {target.min():g}. Give "
@@ -386,3 +391,7 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
         if self._made_by.loss == "poisson":
             z = np.exp(z)
         return z[:, 0] if self._one_target else z
+
+
+def _spread(y: np.ndarray) -> np.ndarray:
+    return np.ptp(np.asarray(y, dtype=float).reshape(len(y), -1), axis=0)
