@@ -163,9 +163,9 @@ ENDLESS = {"max_epochs": 10_000_000, "random_state": 0}
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("verbose", [0, 1], ids=["alone", "through skorch"])
 def test_an_interrupt_ends_the_fit_and_leaves_the_old_model(solver, verbose, ctrl_c, capsys):
-    net = NetRegressor((4,), max_epochs=2, solver=solver, random_state=0).fit(X, y / 100)
-    predicted = net.predict(X)
-    net.set_params(**ENDLESS, verbose=verbose, learning_rate=1e-6)
+    net = NetRegressor((4,), max_epochs=2, solver=solver, verbose=verbose, random_state=0)
+    predicted = net.fit(X, y / 100).predict(X)  # torch's late imports are done, too
+    net.set_params(**ENDLESS, learning_rate=1e-6)
     ctrl_c(0.5)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, y / 100)
