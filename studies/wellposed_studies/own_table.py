@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import DataError, suggest
+from .loading.columns import Column, understand
+from .loading.npz import read_npz
+from .loading.parquet import read_parquet
+from .loading.preprocessing import MAX_CATEGORIES, as_numbers
+from .loading.sheet import normal, some
+from .loading.target import Target, understand_target
+from .loading.text import read_text
 from .study import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_ROWS = 20
-MIN_ROWS_A_CLASS = 5
-ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".npz")
-#: A target of whole numbers with at most this many different ones is taken for classes.
-MAX_CLASSES = 20
+TEXT = (".csv", ".tsv", ".txt")
+ENDINGS = (*TEXT, ".parquet", ".npz")
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,33 @@ class OwnTable:
         The column (in npz: the array) with the target.
     task : {"regression", "classification"}
         What kind of target it is.
+    meaning : str
+        What the target was taken for, with the reason.
+    notes : tuple of str
+        How the file was read, and what its columns were taken for.
     """
 
     path: str
     target: str
     task: Task
+    meaning: str = field(default="", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
         """Name of the data set: the file's, without folder and ending."""
         return Path(self.path).stem
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table that was read and understood."""
+
+    name: str
+    n_rows: int
+    columns: dict[str, Column]
+    set_aside: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def open_table(path: str, target: str | None, task: Task | None = None) -> OwnTable:
@@ -64,226 +86,216 @@ def open_table(path: str, target: str | None, task: Task | None = None) -> OwnTa
     DataError
         With a sentence on what is wrong with the table and what to do.
     """
-    features, values, name = _read(Path(path).expanduser(), target)
-    _check_features(path, features)
-    if task is None:
-        task = "classification" if _looks_like_classes(values) else "regression"
-    table = OwnTable(str(Path(path).expanduser().resolve()), name, task)
-    _encode_target(table, values)
-    return table
+    file = Path(path).expanduser()
+    table = _read(file, target)
+    name = _target_name(table, target if target is not None else "y")
+    found = _target(table, name, task)
+    _, notes = _inputs(table, name)
+    return OwnTable(str(file.resolve()), name, found.task, found.meaning, (*table.notes, *notes))
 
 
 def describe(table: OwnTable) -> str:
-    """What is in a table, in a line.
+    """What is in a table, in a line, and lines on how it was read.
 
     Raises
     ------
     DataError
         As `open_table` does.
     """
-    features, values, _ = _read(Path(table.path), table.target)
-    kind = "a quantity (regression)"
-    if table.task == "classification":
-        kind = f"{len(np.unique(_encode_target(table, values)))} classes"
-    inputs = "1 input" if features.shape[1] == 1 else f"{features.shape[1]} inputs"
-    return (
-        f"{Path(table.path).name}: {len(features)} rows, {inputs} ({_some(list(features))}), the "
-        f"target {table.target!r} taken for {kind}"
+    read = _read(Path(table.path), table.target)
+    names, _ = _inputs(read, table.target)
+    inputs = "1 input" if len(names) == 1 else f"{len(names)} inputs"
+    line = (
+        f"{read.name}: {read.n_rows} rows, {inputs} ({some(names)}), the target {table.target!r} "
+        f"taken for {table.meaning}"
     )
+    return "\n".join([line, *(f"  - {note}" for note in table.notes)])
 
 
 def load_table(table: OwnTable) -> dict[str, Any]:
-    """``X``, float64 (n_samples, n_features), and ``y``: float64, or class numbers as int64."""
-    features, values, _ = _read(Path(table.path), table.target)
-    _check_features(table.path, features)
-    X = np.ascontiguousarray(features.to_numpy(dtype=np.float64))
-    return {"X": X, "y": _encode_target(table, values)}
+    """``X`` and ``y`` of a table, and its ``inputs`` where these are not all numbers.
+
+    Returns
+    -------
+    dict
+        ``X``, float64 (n_samples, n_columns); ``y``, float64 or class numbers as int64. A table
+        with text or holes has ``inputs``, a DataFrame, too: `wellposed_studies.loading` makes
+        numbers of it with what is fitted on training rows, while ``X`` is fitted on all rows.
+    """
+    read = _read(Path(table.path), table.target)
+    y = _target(read, table.target, table.task).y
+    names, _ = _inputs(read, table.target)
+    inputs = _frame(read, names)
+    if all(dtype.kind == "f" for dtype in inputs.dtypes) and not inputs.isna().any(axis=None):
+        return {"X": np.ascontiguousarray(inputs.to_numpy(dtype=np.float64)), "y": y}
+    return {"X": as_numbers({"inputs": inputs}, np.arange(len(inputs))), "y": y, "inputs": inputs}
 
 
-def _read(path: Path, target: str | None) -> tuple[pd.DataFrame, np.ndarray, str]:
-    """Features, target and the target's name."""
+def _read(path: Path, target: str | None) -> _Table:
+    """The table in a file, read again only if the file has changed."""
     if not path.is_file():
         beside = path.parent.iterdir() if path.parent.is_dir() else []
         tables = sorted(p.name for p in beside if p.suffix.lower() in ENDINGS)
-        raise DataError(f"there is no file {path}. {suggest(path.name, tables)}")
+        what = f"{path} is no file" if path.exists() else f"there is no file {path}"
+        raise DataError(f"{what}. {suggest(path.name, tables)}")
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise DataError(
+            f"{path} ends in {ending!r}; expected .csv, .parquet or .npz (or .tsv, .txt). Unpack "
+            "what is compressed, and save worksheets as CSV UTF-8."
+        )
+    try:
+        state = path.stat()
+        return _read_once(path.resolve(), target, (state.st_mtime_ns, state.st_size, state.st_ino))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+@lru_cache(maxsize=1)
+def _read_once(path: Path, target: str | None, state: tuple[int, ...]) -> _Table:
+    """The table in a file; `state` tells whether the file is still the same."""
     ending = path.suffix.lower()
     if ending == ".npz":
-        return _read_npz(path, "y" if target is None else target)
-    if ending not in ENDINGS:
-        raise DataError(f"{path} ends in {ending!r}; expected .csv, .parquet or .npz.")
-    frame = _read_frame(path, ending)
-    columns = [str(c) for c in frame.columns]
-    if target is None:
+        sheet = read_npz(path, "y" if target is None else normal(target))
+    elif ending == ".parquet":
+        sheet = read_parquet(path)
+    else:
+        sheet = read_text(path)
+    if target is None and ending != ".npz":
         raise DataError(
             f"say which column of {path.name} is the target: --target NAME. Its columns are: "
-            f"{', '.join(columns[:30])}."
+            f"{some(sheet.frame.columns, 30)}."
         )
-    if target not in columns:
-        raise DataError(f"{path.name} has no column {target!r}. {suggest(target, columns)}")
-    frame.columns = columns  # type: ignore[assignment]
-    if columns[0].startswith("Unnamed: ") and np.array_equal(frame.iloc[:, 0], range(len(frame))):
+    n_rows = len(sheet.frame)
+    if n_rows < MIN_ROWS:
         raise DataError(
-            f"the first column of {path.name} has no name and numbers the rows. Write the file "
-            "without it (for instance with to_csv(..., index=False)), or name it."
-        )
-    return frame.drop(columns=target), frame[target].to_numpy(), target
-
-
-def _read_frame(path: Path, ending: str) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        if ending == ".parquet":
-            return pd.read_parquet(path)
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-        try:
-            separator = csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
-        except csv.Error:
-            separator = ","
-        _refuse_twins(path, next(csv.reader([head], delimiter=separator), []))
-        return pd.read_csv(path, sep=separator, encoding="utf-8-sig")
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"{path} cannot be read as {ending[1:]}: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _refuse_twins(path: Path, header: list[str]) -> None:
-    twins = sorted({name for name in header if name and header.count(name) > 1})
-    if twins:
-        raise DataError(
-            f"{path.name} has several columns of one name: {_some(twins)}. Name each column once."
-        )
-
-
-def _read_npz(path: Path, target: str) -> tuple[pd.DataFrame, np.ndarray, str]:
-    import pandas as pd
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:
-        raise DataError(
-            f"{path} cannot be read as npz: {type(error).__name__}: {error}. Expected an array X "
-            "of shape (n_samples, n_features) and a target, both of numbers or text."
-        ) from error
-    if "X" not in arrays:
-        raise DataError(
-            f"{path.name} has no array 'X' of shape (n_samples, n_features). {suggest('X', arrays)}"
-        )
-    if target not in arrays:
-        raise DataError(f"{path.name} has no array {target!r}. {suggest(target, arrays)}")
-    X, y = arrays["X"], arrays[target]
-    if X.ndim != 2 or y.ndim != 1 or len(X) != len(y):
-        raise DataError(
-            f"{path.name} has X of shape {X.shape} and {target} of shape {y.shape}; expected "
-            "(n_samples, n_features) and (n_samples,)."
-        )
-    return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])]), y, target
-
-
-def _check_features(path: str, features: pd.DataFrame) -> None:
-    name = Path(path).name
-    if features.shape[1] == 0:
-        raise DataError(f"{name} has no columns besides the target; expected at least one.")
-    if len(features) < MIN_ROWS:
-        raise DataError(
-            f"{name} has {len(features)} rows; a study needs at least {MIN_ROWS}, and gives useful "
+            f"{path.name} has {n_rows} rows; a study needs at least {MIN_ROWS}, and gives useful "
             "intervals from some hundreds on."
         )
-    text = [c for c in features if features[c].dtype.kind not in "biuf"]
-    commas = [c for c in text if _has_decimal_commas(features[c])]
-    if commas:
+    columns = understand(sheet)
+    return _Table(path.name, n_rows, columns, tuple(sheet.set_aside), tuple(sheet.notes))
+
+
+def _target_name(table: _Table, target: str) -> str:
+    """The column that a user means: names are compared in composed form, without outer spaces."""
+    if normal(target) not in table.columns:
+        names = [name for name in table.columns if name not in table.set_aside]
+        raise DataError(f"{table.name} has no column {target!r}. {suggest(target, names)}")
+    return normal(target)
+
+
+def _target(table: _Table, name: str, task: Task | None) -> Target:
+    return understand_target(f"the target {name!r} of {table.name}", table.columns[name], task)
+
+
+def _inputs(table: _Table, target: str) -> tuple[list[str], list[str]]:
+    """Names of the inputs, and notes on what they were taken for.
+
+    Raises
+    ------
+    DataError
+        If there is none, or one can be neither numbers nor categories.
+    """
+    given = {
+        name: column
+        for name, column in table.columns.items()
+        if name != target and name not in table.set_aside
+    }
+    empty = [name for name, column in given.items() if column.kind == "empty"]
+    names_rows = [name for name, column in given.items() if _names_rows(column)]
+    inputs = {n: c for n, c in given.items() if n not in empty and n not in names_rows}
+    if not inputs:
         raise DataError(
-            f"{name} writes numbers with a decimal comma in: {_some(commas)}. Write points instead "
-            "(for instance with pandas.read_csv(..., decimal=',') and to_csv)."
+            f"{table.name} has no columns besides the target that are inputs; expected one or more."
         )
-    if text:
+    _refuse_dates(table.name, inputs)
+    _refuse_others(table.name, inputs)
+    notes = []
+    if empty:
+        notes.append(f"columns without any value were left out: {some(empty)}")
+    if names_rows:
+        notes.append(f"text that differs in every row was left out: {some(names_rows)}")
+    return list(inputs), notes + _meanings(inputs)
+
+
+def _names_rows(column: Column) -> bool:
+    """Whether each row has another word, which tells nothing about other rows."""
+    words = column.values[~column.missing] if column.kind == "categories" else []
+    return len(words) > MAX_CATEGORIES and len(set(words)) == len(words)
+
+
+def _refuse_dates(file: str, inputs: dict[str, Column]) -> None:
+    dates = [name for name, column in inputs.items() if column.kind == "dates"]
+    if dates:
         raise DataError(
-            f"{name} has columns that are not numbers: {_some(text)}. Encode them as numbers (for "
-            "instance with pandas.get_dummies), or leave them out."
+            f"{file} has dates or times in: {some(dates)}. Write what matters of them as numbers "
+            "(year, month, days since a start), or leave them out."
         )
-    missing = features.isna().sum()
-    if missing.any():
-        holes = [f"{c} ({k})" for c, k in missing.items() if k]
-        raise DataError(
-            f"{name} has missing values in: {_some(holes)}. Fill them in, or drop these rows or "
-            "columns; a study cannot tell which is right for your data."
-        )
-    infinite = [c for c in features if not np.isfinite(features[c].to_numpy(dtype=float)).all()]
+
+
+def _refuse_others(file: str, inputs: dict[str, Column]) -> None:
+    for name, column in inputs.items():
+        if column.kind == "spoilt":
+            raise DataError(
+                f"the column {name!r} of {file} has {column.problem}. Write all values as plain "
+                "numbers, such as 1234.5, and leave fields empty where they are unknown."
+            )
+        if column.kind == "other":
+            raise DataError(
+                f"the column {name!r} of {file} has {column.problem}; expected numbers or text."
+            )
+    infinite = [
+        name
+        for name, column in inputs.items()
+        if column.kind == "numbers" and np.isinf(column.values).any()
+    ]
     if infinite:
-        raise DataError(f"{name} has infinite values in: {_some(infinite)}. Replace them.")
+        raise DataError(f"{file} has infinite values in: {some(infinite)}. Replace them.")
 
 
-def _has_decimal_commas(column: pd.Series) -> bool:
-    """Whether all are numbers, some with a comma that separates no thousands."""
-    words = column.astype(str)
-    numbers = words.str.fullmatch(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
-    thousands = words.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+|[+-]?\d+")
-    return bool(numbers.all() and not thousands.all())
+def _meanings(inputs: dict[str, Column]) -> list[str]:
+    """How inputs are made numbers."""
+    notes = []
+    how = [f"{name} ({', '.join(column.how)})" for name, column in inputs.items() if column.how]
+    if how:
+        notes.append(f"numbers written as text: {some(how)}")
+    categories = [
+        f"{name} ({len(set(column.values[~column.missing]))})"
+        for name, column in inputs.items()
+        if column.kind == "categories"
+    ]
+    if categories:
+        notes.append(
+            f"categories: {some(categories)}; a column of zeros and ones for each of the "
+            f"{MAX_CATEGORIES} most frequent in the training rows"
+        )
+    holes = [
+        f"{name} ({int(column.missing.sum())}{_words(column)})"
+        for name, column in inputs.items()
+        if column.missing.any()
+    ]
+    if holes:
+        notes.append(
+            f"missing values: {some(holes)}; numbers are filled with the training rows' median and "
+            "marked in a column, in text they are a category"
+        )
+    return notes
 
 
-def _some(names: list[Any]) -> str:
-    return ", ".join(str(n) for n in names[:10]) + (" ..." if len(names) > 10 else "")
+def _words(column: Column) -> str:
+    return f", written {some(map(repr, column.unknown))}" if column.unknown else ""
 
 
-def _is_text(values: np.ndarray) -> bool:
-    return values.dtype.kind not in "biuf"
-
-
-def _looks_like_classes(values: np.ndarray) -> bool:
-    if _is_text(values) or values.dtype.kind == "b":
-        return True
-    numbers = values[np.isfinite(values)]
-    return bool(np.all(numbers == np.round(numbers)) and len(np.unique(numbers)) <= MAX_CLASSES)
-
-
-def _encode_target(table: OwnTable, values: np.ndarray) -> np.ndarray:
-    """The target as float64, or as class numbers in the sorted order of the labels."""
+def _frame(table: _Table, names: list[str]) -> pd.DataFrame:
+    """Inputs as columns of float64 with NaN, and of text with None."""
     import pandas as pd
 
-    name = Path(table.path).name
-    if _is_text(values) and _has_decimal_commas(pd.Series(values)):
-        raise DataError(
-            f"the target {table.target!r} of {name} is written with a decimal comma. Write points "
-            "instead (for instance with pandas.read_csv(..., decimal=',') and to_csv)."
-        )
-    missing = int(pd.isna(values).sum())
-    if missing:
-        raise DataError(
-            f"the target {table.target!r} of {name} has {missing} missing values. Drop these rows."
-        )
-    if not _is_text(values) and np.isinf(values).any():
-        raise DataError(f"the target {table.target!r} of {name} has infinite values.")
-    if table.task == "regression":
-        if _is_text(values):
-            raise DataError(
-                f"the target {table.target!r} of {name} is not made of numbers, as regression "
-                f"needs; its first value is {values[0]!r}. For classes: --task classification"
-            )
-        y = values.astype(np.float64)
-        if y.min() == y.max():
-            raise DataError(
-                f"the target {table.target!r} of {name} is {y[0]:g} in every row; there is nothing "
-                "to predict."
-            )
-        return y
-    if _is_text(values):
-        values = values.astype(str)
-    classes, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise DataError(
-            f"the target {table.target!r} of {name} has the one class '{classes[0]}'; expected two "
-            "or more."
-        )
-    rare = [f"{c} ({k})" for c, k in zip(classes, counts) if k < MIN_ROWS_A_CLASS]
-    if rare:
-        raise DataError(
-            f"the target {table.target!r} of {name} has classes with fewer than "
-            f"{MIN_ROWS_A_CLASS} rows: {_some(rare)}. Merge or drop them; if the target is a "
-            "quantity, say --task regression."
-        )
-    return codes.astype(np.int64)
+    columns = {}
+    for name in names:
+        column = table.columns[name]
+        values = column.values
+        if column.kind == "booleans":
+            codes = {"true": 1.0, "false": 0.0}
+            values = np.array([np.nan if v is None else codes[v.lower()] for v in values])
+        columns[name] = pd.Series(values, dtype=values.dtype)
+    return pd.DataFrame(columns)

@@ -1,0 +1,88 @@
+"""Parquet files as `Sheet`s."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from .limits import refuse_large_shape, refuse_many_bytes
+from .row_names import leave_out_row_names
+from .sheet import Sheet, normal, refuse_twins, some
+
+
+def read_parquet(path: Path) -> Sheet:
+    """The table in a parquet file; decimals are numbers, an index of pandas is left out.
+
+    Raises
+    ------
+    DataError
+        If it is no parquet file, declares too much, or has columns of one name.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            meta, schema = file.metadata, file.schema_arrow
+            refuse_large_shape(path.name, meta.num_rows, len(schema))
+            groups = range(meta.num_row_groups)
+            n_bytes = sum(meta.row_group(i).total_byte_size for i in groups)
+            refuse_many_bytes(path.name, n_bytes, "declares")
+            refuse_twins(path.name, [normal(name) for name in schema.names])
+            table = file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as parquet: {type(error).__name__}: {error}"
+        ) from error
+    index = _index(table.schema)
+    table = table.replace_schema_metadata(None).rename_columns([normal(n) for n in schema.names])
+    frame = _plain(path.name, table).to_pandas(ignore_metadata=True)
+    sheet = Sheet(frame)
+    if index:
+        sheet.set_aside = {name: frame[name] for name in index}
+        sheet.frame = frame.drop(columns=index)
+        shown = some("without a name" if n.startswith("__index_level_") else n for n in index)
+        sheet.notes.append(f"the index that pandas wrote names the rows: left out ({shown})")
+    return leave_out_row_names(sheet)
+
+
+def _index(schema: Any) -> list[str]:
+    """Columns that pandas wrote as the index of its rows."""
+    try:
+        recorded = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, ValueError, TypeError):
+        return []
+    names = [normal(name) for name in recorded if isinstance(name, str)]
+    present = {normal(name) for name in schema.names}
+    return [] if len(names) == len(present) else [name for name in names if name in present]
+
+
+def _plain(file: str, table: Any) -> Any:
+    """Decimals as float64; nested values and bytes are refused."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    nested = [f.name for f in table.schema if types.is_nested(f.type)]
+    if nested:
+        raise DataError(
+            f"{file} has columns of lists or records: {some(nested)}. Write a column for each "
+            "value, or leave them out."
+        )
+    fields = []
+    for f in table.schema:
+        value = f.type.value_type if types.is_dictionary(f.type) else f.type
+        if types.is_decimal(value) or types.is_float16(value):
+            f = pa.field(f.name, pa.float64())
+        elif (
+            types.is_binary(value)
+            or types.is_large_binary(value)
+            or types.is_fixed_size_binary(value)
+        ):
+            f = pa.field(f.name, pa.large_string())
+        fields.append(f)
+    try:
+        return table.cast(pa.schema(fields))
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{file} has bytes that are no text: {error}. Leave them out.") from error

@@ -1,0 +1,78 @@
+"""A table as it was read, before anything is known about its columns."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Sheet:
+    """Named columns as a file holds them.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns of text, numbers, booleans, categories or dates, names unique.
+    decimal : {".", ",", None}
+        The decimal mark of numbers written as text where their column does not tell; None if
+        nothing does.
+    notes : list of str
+        How the file was understood, one sentence each.
+    set_aside : dict of str to Series
+        Columns that were left out as row names, which a user may still name as the target.
+    """
+
+    frame: pd.DataFrame
+    decimal: str | None = "."
+    notes: list[str] = field(default_factory=list)
+    set_aside: dict[str, Any] = field(default_factory=dict)
+
+
+def some(names: Iterable[Any], most: int = 10) -> str:
+    """Names in a sentence, cut after the first few.
+
+    Examples
+    --------
+    >>> some("abc"), some(range(12), 3)
+    ('a, b, c', '0, 1, 2 ...')
+    """
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:most]) + (" ..." if len(shown) > most else "")
+
+
+def normal(name: Any) -> str:
+    """A name as it is compared: composed characters (NFC), no spaces around, one between words.
+
+    Examples
+    --------
+    >>> normal(" Gro\\u0308\\u00dfe ") == "Gr\\u00f6\\u00dfe"
+    True
+    """
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", str(name))).strip()
+
+
+def refuse_twins(file: str, names: Iterable[str]) -> None:
+    """Refuse columns of one name.
+
+    Raises
+    ------
+    DataError
+        Naming them.
+    """
+    names = list(names)
+    if len(set(names)) == len(names):
+        return
+    seen: set[str] = set()
+    twins = dict.fromkeys(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    raise DataError(
+        f"{file} has several columns of one name: {some(twins)}. Name each column once."
+    )
