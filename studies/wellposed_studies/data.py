@@ -142,5 +142,5 @@ def selection_from(source: Source, manifest: Mapping[str, Any]) -> Selection:
         source.spec,
         manifest["profile"],
         manifest["seed"],
-        None if own is None else OwnTable(**own),
+        None if own is None else OwnTable(own["path"], own["target"], own["task"]),
     )

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -74,9 +75,7 @@ def describe_run(plan: Plan, started: str, n_jobs: int) -> dict[str, Any]:
         "profile": plan.selection.profile,
         "seed": plan.selection.seed,
         "seeded_by": list(study.seeded_by),
-        "own_table": None
-        if own is None
-        else {"path": own.path, "target": own.target, "task": own.task},
+        "own_table": None if own is None else asdict(own),
         "data": plan.data,
         "factors": plan.factors,
         "repetitions": plan.repetitions,

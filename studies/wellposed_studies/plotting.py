@@ -235,6 +235,9 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
         source = _plain(data["source"]) if data["source"] else ""
         parts = (source, shapes, f"SHA-256 `{data['digest'][:12]}`")
         entries[f"Data: {name}"] = "; ".join(filter(None, parts))
+    if own := manifest.get("own_table"):
+        read = [f"the target {own['target']!r} taken for {own['meaning']}", *own["notes"]]
+        entries["Read as"] = _plain("; ".join(read))
     return table({"Entry": key, "Value": value} for key, value in entries.items())
 
 

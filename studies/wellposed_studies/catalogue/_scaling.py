@@ -21,7 +21,8 @@ def standardised(columns: np.ndarray, rows: np.ndarray | slice = slice(None)) ->
     """
     largest = np.abs(columns).max(axis=0)
     scaled = columns / np.where(largest > 0, largest, 1.0)
+    size = np.abs(scaled[rows]).max(axis=0)
     scaled = scaled - scaled[rows][0]
     mean, deviation = scaled[rows].mean(axis=0), scaled[rows].std(axis=0)
-    varies = deviation > CONSTANT
+    varies = deviation > CONSTANT * size
     return np.where(varies, (scaled - mean) / np.where(varies, deviation, 1.0), 0.0)

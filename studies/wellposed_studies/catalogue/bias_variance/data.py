@@ -9,6 +9,7 @@ import numpy as np
 
 from ...datasets import scikit_learn
 from ...errors import DataError
+from ...loading.preprocessing import as_numbers
 from ...study import Cell, Data, Profile
 from .._scaling import standardised
 
@@ -108,11 +109,12 @@ DATA = {
 def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
     """Test rows, the pool that training sets are drawn from, and one set to bootstrap.
 
-    Inputs are standardised by the pool's means and deviations, and so is a numerical target: an
-    error of 1 is that of predicting the mean. Classes are numbered from 0 in their sorted order;
-    of each, about the same share of rows is set aside to test on, and one row at least is not.
+    Text and holes are encoded by what the pool has. Inputs are standardised by the pool's means
+    and deviations, and so is a numerical target: an error of 1 is that of predicting the mean.
+    Classes are numbered from 0 in their sorted order; of each, about the same share of rows is set
+    aside to test on, and one row at least is not.
     """
-    X, y = np.asarray(data.X, dtype=float), np.asarray(data.y)
+    y = np.asarray(data.y)
     task = "regression" if y.dtype.kind == "f" else "classification"
     n_test = min(N_TEST, len(y) // 3)
     if task == "regression":
@@ -121,7 +123,7 @@ def split(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         y = np.unique(y, return_inverse=True)[1].astype(np.int64)
         order = in_proportion(rng, y)[::-1]  # the first row of every class is in the pool
     test, pool = order[:n_test], order[n_test:]
-    X = standardised(X, pool)
+    X = standardised(as_numbers(data, pool), pool)
     if task == "regression":
         y = standardised(y[:, np.newaxis], pool)[:, 0]
         if not y.any():

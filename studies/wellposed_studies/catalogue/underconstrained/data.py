@@ -9,6 +9,7 @@ import numpy as np
 
 from ...datasets import scikit_learn
 from ...errors import DataError
+from ...loading.preprocessing import as_numbers
 from ...study import Cell, Data, Profile
 from .._scaling import standardised
 
@@ -111,44 +112,36 @@ def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
     hundredth, a linear function of earlier columns (the square of a 0-1 column). Of several classes
     the two largest stay, with targets -1 and 1.
 
+    Of a table with text or holes two thirds of the rows, in the classes' shares, are ``pool``:
+    training sets are drawn from these, columns are encoded and standardised by these, and the
+    other rows are tested on. Without ``pool`` all rows may be trained on, and the rest tests.
+
     Raises
     ------
     DataError
         If there are too few such columns, too few rows that differ, or a target that hardly does.
     """
-    X, y = np.asarray(data.X, dtype=float), np.asarray(data.y)
+    y = np.asarray(data.y)
     regression = y.dtype.kind == "f"
+    rows: np.ndarray | slice = slice(None)
     if not regression:
-        classes, counts = np.unique(y, return_counts=True)
-        two = classes[np.argsort(-counts, kind="stable")[:2]]
-        X, y = X[np.isin(y, two)], y[np.isin(y, two)]
-        least = int(np.sort(counts)[-2:].min())
-        if least < 3:
-            raise DataError(
-                f"the second largest class has {least} {'row' if least == 1 else 'rows'}; the "
-                "study compares the two largest classes, and needs at least 3 rows of each. Give "
-                "more rows, or merge classes."
-            )
-    n_inputs = X.shape[1]
-    X = _varying(X)
-    if X.shape[1] < MIN_COLUMNS:
-        i, j = np.triu_indices(X.shape[1])
-        X = np.hstack([X, _varying(X[:, i] * X[:, j])])
-    X = X[:, independent_columns(X)]
-    if X.shape[1] < LEAST_COLUMNS:
-        raise DataError(
-            f"the table's inputs ({n_inputs}), their squares and products make only "
-            f"{X.shape[1]} columns of which none is constant or a linear function of others. "
-            f"The study needs at least {LEAST_COLUMNS}, more than rows to train on: give more "
-            "inputs, or inputs with more than two values."
-        )
+        rows = _two_largest(y)
+        y = y[rows]
+    pool = _pool(rng, y, regression) if "inputs" in data else slice(None)
+    X = as_numbers(data, np.arange(len(data.y))[rows][pool])[rows]
+    X = _wide(X, pool, n_inputs=data.get("inputs", X).shape[1])
     if regression:
-        target = standardised(y[:, np.newaxis])[:, 0]
+        target = standardised(y[:, np.newaxis], pool)[:, 0]
     else:
         target = np.where(y == y.max(), 1.0, -1.0)
-    n_train = _n_train(X, target, regression, rng.spawn(1)[0])
-    order = _order(target, n_train, rng)
+    held_out = len(y) - len(target[pool])
+    n_train = _n_train(X[pool], target[pool], regression, held_out, rng.spawn(1)[0])
+    order = _order(target[pool], n_train, rng)
     train, val, test = np.split(order, [n_train, 2 * n_train])
+    drawn_from = {}
+    if not isinstance(pool, slice):
+        train, val, test = pool[train], pool[val], np.setdiff1d(np.arange(len(y)), pool)
+        drawn_from["pool"] = pool
     return {
         "task": "regression" if regression else "classification",
         "X": X,
@@ -160,12 +153,50 @@ def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
         "y_val": target[val],
         "X_test": X[test],
         "y_test": target[test],
+        **drawn_from,
     }
 
 
-def _varying(X: np.ndarray) -> np.ndarray:
-    """The columns that vary, standardised."""
-    X = standardised(X)
+def _two_largest(y: np.ndarray) -> np.ndarray:
+    """Positions of the rows of the two largest classes."""
+    classes, counts = np.unique(y, return_counts=True)
+    least = int(np.sort(counts)[-2:].min())
+    if least < 3:
+        raise DataError(
+            f"the second largest class has {least} {'row' if least == 1 else 'rows'}; the "
+            "study compares the two largest classes, and needs at least 3 rows of each. Give "
+            "more rows, or merge classes."
+        )
+    return np.flatnonzero(np.isin(y, classes[np.argsort(-counts, kind="stable")[:2]]))
+
+
+def _pool(rng: np.random.Generator, y: np.ndarray, regression: bool) -> np.ndarray:
+    """Two thirds of the rows, of each class two thirds."""
+    order = rng.permutation(len(y))
+    parts = [order] if regression else [order[y[order] == c] for c in np.unique(y)]
+    return np.sort(np.concatenate([part[: 2 * len(part) // 3] for part in parts]))
+
+
+def _wide(X: np.ndarray, pool: np.ndarray | slice, n_inputs: int) -> np.ndarray:
+    """Columns that vary over `pool` and are independent there, with products if X is narrow."""
+    X = _varying(X, pool)
+    if X.shape[1] < MIN_COLUMNS:
+        i, j = np.triu_indices(X.shape[1])
+        X = np.hstack([X, _varying(X[:, i] * X[:, j], pool)])
+    X = X[:, independent_columns(X[pool])]
+    if X.shape[1] < LEAST_COLUMNS:
+        raise DataError(
+            f"the table's inputs ({n_inputs}), their squares and products make only "
+            f"{X.shape[1]} columns of which none is constant or a linear function of others. "
+            f"The study needs at least {LEAST_COLUMNS}, more than rows to train on: give more "
+            "inputs, or inputs with more than two values."
+        )
+    return X
+
+
+def _varying(X: np.ndarray, pool: np.ndarray | slice) -> np.ndarray:
+    """The columns that vary over the rows `pool`, standardised by these."""
+    X = standardised(X, pool)
     return X[:, X.any(axis=0)]
 
 
@@ -191,11 +222,17 @@ def independent_columns(X: np.ndarray) -> np.ndarray:
     return np.array(kept, dtype=int)
 
 
-def _n_train(X: np.ndarray, target: np.ndarray, regression: bool, rng: np.random.Generator) -> int:
-    """The largest even number of training rows, up to `N_TRAIN`, that are independent if drawn."""
-    most = min(N_TRAIN, X.shape[1] // 2, len(target) // 3)
+def _n_train(
+    X: np.ndarray, target: np.ndarray, regression: bool, held_out: int, rng: np.random.Generator
+) -> int:
+    """The largest even number of training rows, up to `N_TRAIN`, that are independent if drawn.
+
+    Rows are drawn from `X`; `held_out` further ones are only tested on.
+    """
+    most = min(N_TRAIN, X.shape[1] // 2, (len(target) + held_out) // 3)
     if not regression:  # one row of the smaller class at least is for testing
-        most = min(most, 2 * (int(min((target < 0).sum(), (target > 0).sum())) - 1))
+        smaller = int(min((target < 0).sum(), (target > 0).sum()))
+        most = min(most, 2 * (smaller if held_out else smaller - 1))
     for n in range(2 * (most // 2), LEAST_TRAIN - 1, -2):
         draws = (draw_rows(rng, target, n, regression) for _ in range(TRIALS))
         if sum(usable(X[rows], target[rows]) for rows in draws) >= ENOUGH:
@@ -233,11 +270,22 @@ def draw_rows(rng: np.random.Generator, target: np.ndarray, n: int, regression: 
 def training_rows(data: Any, rng: np.random.Generator) -> np.ndarray:
     """Positions of a training set's rows in a real table, drawn until they are `usable`."""
     regression = data.task == "regression"
+    pool = pool_of(data)
     for _ in range(100 * TRIALS):
-        rows = draw_rows(rng, data.target, data.n_train, regression)
+        rows = pool[draw_rows(rng, data.target[pool], data.n_train, regression)]
         if usable(data.X[rows], data.target[rows]):
             return rows
     raise RuntimeError("no training set of independent rows was found, though `widen` found some")
+
+
+def pool_of(data: Any) -> np.ndarray:
+    """Positions of the rows that training sets of a real table are drawn from."""
+    return data.get("pool", np.arange(len(data.target)))
+
+
+def test_rows(data: Any, train: np.ndarray) -> np.ndarray:
+    """Positions of the rows outside the pool, or those left in it where it has all."""
+    return np.setdiff1d(np.arange(len(data.target)), data.get("pool", train))
 
 
 def linear_problem(cell: Cell) -> dict[str, np.ndarray]:
@@ -253,7 +301,7 @@ def linear_problem(cell: Cell) -> dict[str, np.ndarray]:
         X, X_test = rng.normal(size=(data.n, data.p)), rng.normal(size=(300, data.p))
         return {"X": X, "y": X @ w, "X_test": X_test, "y_test": X_test @ w}
     train = training_rows(data, rng)
-    test = np.setdiff1d(np.arange(len(data.target)), train)
+    test = test_rows(data, train)
     return {
         "X": data.X[train],
         "y": data.target[train],
