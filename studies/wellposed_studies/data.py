@@ -12,6 +12,7 @@ import numpy as np
 from .digest import digest
 from .discovery import find
 from .errors import DataError, StudyError
+from .loading.thinning import thin
 from .own_table import OwnTable, load_table
 from .study import Data, Profile, Source, Study, stream
 
@@ -120,6 +121,8 @@ def load_anew(selection: Selection, name: str) -> tuple[Any, str]:
     else:
         assert selection.own is not None
         loaded = load_table(selection.own)
+        if study.max_rows is not None:
+            loaded = thin(loaded, stream(entropy, "rows"), study.max_rows)
     prepared = study.prepare(Bunch(**loaded), stream(entropy, "prepare"), selection.profile)
     if not isinstance(prepared, Mapping):
         raise StudyError(

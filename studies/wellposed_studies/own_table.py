@@ -43,6 +43,8 @@ class OwnTable:
         What the target was taken for, with the reason.
     notes : tuple of str
         How the file was read, and what its columns were taken for.
+    n_rows : int
+        Rows of the file; 0 if it was not read yet.
     """
 
     path: str
@@ -50,6 +52,7 @@ class OwnTable:
     task: Task
     meaning: str = field(default="", compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    n_rows: int = field(default=0, compare=False)
 
     @property
     def name(self) -> str:
@@ -91,7 +94,14 @@ def open_table(path: str, target: str | None, task: Task | None = None) -> OwnTa
     name = _target_name(table, target if target is not None else "y")
     found = _target(table, name, task)
     _, notes = _inputs(table, name)
-    return OwnTable(str(file.resolve()), name, found.task, found.meaning, (*table.notes, *notes))
+    return OwnTable(
+        path=str(file.resolve()),
+        target=name,
+        task=found.task,
+        meaning=found.meaning,
+        notes=(*table.notes, *notes),
+        n_rows=table.n_rows,
+    )
 
 
 def describe(table: OwnTable) -> str:

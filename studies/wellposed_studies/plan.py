@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,10 @@ from .data import DataSet, Selection, data_sets, load_anew
 from .digest import digest
 from .discovery import find
 from .errors import StudyError
+from .own_table import OwnTable
 from .study import Source, resolve
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Plan:
     source : Source
     selection : Selection
     data : dict
-        One record a data set: digest, task, synthetic, source, answers_to, shapes.
+        One record a data set: digest, task, synthetic, source, answers_to, notes, shapes.
     factors : list of str
         All factors, in the order of their first appearance.
     repetitions : int
@@ -110,14 +114,35 @@ def _record(selection: Selection, chosen: DataSet) -> dict[str, Any]:
     data, data_digest = load_anew(selection, chosen.name)
     own = selection.own
     declared = chosen.declared
+    notes = [] if own is None or declared is not None else _notes(selection, own, data)
+    for note in notes:
+        logger.warning("%s: %s", chosen.name, note)
     return {
         "digest": data_digest,
         "task": declared.task if declared is not None else own.task if own else None,
         "synthetic": declared is not None and declared.synthetic,
         "source": declared.source if declared is not None else own.path if own else "",
         "answers_to": list(chosen.answers_to),
+        "notes": notes,
         "shapes": {k: list(v.shape) for k, v in data.items() if hasattr(v, "shape")},
     }
+
+
+def _notes(selection: Selection, own: OwnTable, data: Any) -> list[str]:
+    """What a study does with a user's table that its user should know."""
+    notes = []
+    study = find(selection.spec).study
+    if study.max_rows is not None and own.n_rows > study.max_rows:
+        notes.append(
+            f"the study works on {study.max_rows:,} rows, drawn at random from {own.n_rows:,}"
+        )
+    if "inputs" in data:
+        notes.append(
+            "the study does not say in `prepare` which rows are for training; in `X` categories "
+            "are encoded and missing values filled by what all rows have (`as_numbers(data, "
+            "train)` does it by training rows)"
+        )
+    return notes
 
 
 def _cell(

@@ -233,7 +233,8 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
             for key, shape in data["shapes"].items()
         )
         source = _plain(data["source"]) if data["source"] else ""
-        parts = (source, shapes, f"SHA-256 `{data['digest'][:12]}`")
+        notes = _plain("; ".join(data.get("notes", [])))
+        parts = (source, notes, shapes, f"SHA-256 `{data['digest'][:12]}`")
         entries[f"Data: {name}"] = "; ".join(filter(None, parts))
     if own := manifest.get("own_table"):
         read = [f"the target {own['target']!r} taken for {own['meaning']}", *own["notes"]]

@@ -313,6 +313,9 @@ class Study:
         by side. True asks that cells leave alone what threads share: warning filters (a
         `warnings.catch_warnings` in one thread takes those of another), global options, signals.
         Cells that draw from global random streams are noticed and run alone.
+    max_rows : int or None
+        Rows of a user's table that the study works on; of a longer one as many are drawn at
+        random. None takes all.
     claims : sequence of Claim
         What the study states before it runs.
     derived : mapping of str to callable ``(results) -> DataFrame``
@@ -330,6 +333,7 @@ class Study:
     repetitions: ClassVar[int | ByProfile] = 1
     seeded_by: ClassVar[tuple[str, ...]] = ("data", "repetition")
     side_by_side: ClassVar[bool] = False
+    max_rows: ClassVar[int | None] = None
     claims: ClassVar[Sequence[Claim]] = ()
     derived: ClassVar[Mapping[str, Callable[[Results], pd.DataFrame]]] = {}
     figures: ClassVar[Mapping[str, Callable[[Results], Figure]]] = {}

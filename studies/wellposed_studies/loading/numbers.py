@@ -169,10 +169,12 @@ def decimal_mark(columns: list[Written], otherwise: str | None) -> str | None:
     {".", ",", "", None}
         `otherwise` if no number tells, "" if columns contradict each other.
     """
+    numbers = [column for column in columns if column.all_numbers]
+    if not any(column.has_commas for column in numbers):
+        return otherwise
     marks: set[str] = set()
-    for column in columns:
-        if column.all_numbers:
-            marks |= column.marks()
+    for column in numbers:
+        marks |= column.marks()
     if len(marks) > 1:
         return ""
     return next(iter(marks), otherwise)
@@ -190,7 +192,10 @@ def to_numbers(column: Written, mark: str | None) -> np.ndarray | None:
         The decimal mark of the file, for numbers such as 1,234 or 1.234. None takes a point for
         decimals and cannot tell about commas, "" cannot tell about either.
     """
-    own = column.marks() if column.all_numbers else frozenset(".,")
+    if not column.all_numbers:
+        return None
+    plain = column.bodies is None and mark in (".", None)
+    own = frozenset(".") if plain else column.marks()
     if len(own) > 1:
         return None
     if not own and column.ambiguous and (mark == "" or (mark is None and column.has_commas)):

@@ -62,6 +62,7 @@ class BiasVariance(Study):
     minutes: ClassVar = {"quick": 2.0, "full": 20.0}
     data = DATA
     side_by_side = True
+    max_rows = 10_000
     factors = (
         *_axes("independent", ["synthetic"]),
         *_axes("subsample", _REAL),

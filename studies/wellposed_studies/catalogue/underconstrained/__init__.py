@@ -49,6 +49,7 @@ class Underconstrained(Study):
     minutes: ClassVar = {"quick": 3.0, "full": 70.0}
     data = DATA
     side_by_side = True
+    max_rows = 10_000
     factors = (
         Grid({"question": "geometry"}, ["two-weights"]),
         Grid({"question": "null space"}, _LINEAR),
