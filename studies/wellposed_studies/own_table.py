@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -190,7 +191,9 @@ def _target_name(table: _Table, target: str) -> str:
     """The column that a user means: names are compared in composed form, without outer spaces."""
     if normal(target) not in table.columns:
         names = [name for name in table.columns if name not in table.set_aside]
-        raise DataError(f"{table.name} has no column {target!r}. {suggest(target, names)}")
+        no_header = all(re.fullmatch(r"[-+.,\d\seE]*", name) for name in names)
+        hint = " Its first line holds numbers, where names are expected." if no_header else ""
+        raise DataError(f"{table.name} has no column {target!r}. {suggest(target, names)}{hint}")
     return normal(target)
 
 
@@ -266,7 +269,7 @@ def _refuse_others(file: str, inputs: dict[str, Column]) -> None:
 def _meanings(inputs: dict[str, Column]) -> list[str]:
     """How inputs are made numbers."""
     notes = []
-    how = [f"{name} ({', '.join(column.how)})" for name, column in inputs.items() if column.how]
+    how = [f"{name} ({' and '.join(column.how)})" for name, column in inputs.items() if column.how]
     if how:
         notes.append(f"numbers written as text: {some(how)}")
     categories = [
@@ -293,7 +296,7 @@ def _meanings(inputs: dict[str, Column]) -> list[str]:
 
 
 def _words(column: Column) -> str:
-    return f", written {some(map(repr, column.unknown))}" if column.unknown else ""
+    return f" written {' or '.join(map(repr, column.unknown))}" if column.unknown else ""
 
 
 def _frame(table: _Table, names: list[str]) -> pd.DataFrame:

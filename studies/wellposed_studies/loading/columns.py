@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .numbers import UNKNOWN, Written, decimal_mark, dissect, to_numbers
+from .numbers import UNKNOWN, Written, decimal_mark, dissect, to_numbers, units_of
 from .sheet import Sheet, normal, some
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Column:
 def understand(sheet: Sheet) -> dict[str, Column]:
     """Tell for each column of a sheet, and those set aside, what it is."""
     columns = {str(name): sheet.frame[name] for name in sheet.frame} | sheet.set_aside
-    written = {n: dissect(c) for n, c in columns.items() if _is_words(c)}
+    written = {n: dissect(_stripped(c)) for n, c in columns.items() if _is_words(c)}
     mark = decimal_mark(list(written.values()), sheet.decimal)
     return {
         name: _words(written[name], mark) if name in written else _typed(column)
@@ -81,6 +81,10 @@ def _is_words(column: pd.Series) -> bool:
     import pandas as pd
 
     return isinstance(column.dtype, pd.StringDtype) or column.dtype == object
+
+
+def _stripped(column: pd.Series) -> pd.Series:
+    return column.fillna("").astype(str).str.strip()
 
 
 def _typed(column: pd.Series) -> Column:
@@ -120,14 +124,14 @@ def _words(written: Written, mark: str | None) -> Column:
     words = written.words
     if (written.empty | written.unknown).all():
         return Column("empty", np.full(len(words), None, dtype=object))
+    counts = words[written.unknown].value_counts()
+    unknown = {str(word): int(count) for word, count in counts.items()}
     if (values := to_numbers(written, mark)) is not None:
-        counts = words[written.unknown].value_counts()
-        unknown = {str(word): int(count) for word, count in counts.items()}
         return Column("numbers", values, _how(written, mark), unknown)
     lowered = words.str.lower()
     if (lowered.isin(["true", "false"]) | written.empty | written.unknown).all():
         values = _objects(words.mask(written.empty | written.unknown), normal)
-        return Column("booleans", values)
+        return Column("booleans", values, unknown=unknown)
     texts = _objects(words.mask(written.empty), normal)
     known = lowered[~(written.empty | written.unknown)]
     if known.str.fullmatch(_DATE).to_numpy(dtype=bool).all():
@@ -151,13 +155,15 @@ def _how(written: Written, mark: str | None) -> list[str]:
     if spaced or bodies.str.contains(other, regex=False).any():
         how.append("thousands separators")
     units = sorted(written.units - {""})
-    return how + [f"the sign {unit}" for unit in units]
+    return how + [f"in {unit}" for unit in units]
 
 
 def _problem(written: Written) -> str:
     """Why a column that is mostly numbers is none, or "" for a column of words."""
     if not written.number.any():
-        return ""
+        distinct = written.others.drop_duplicates()
+        units = units_of(distinct) if len(distinct) > MAX_CODES else []
+        return f"numbers in several units ({some(units)})" if 1 < len(units) <= MAX_CODES else ""
     numbers = written.words[written.number].unique()
     others = list(written.others.unique())
     if others:

@@ -31,6 +31,8 @@ _PARTS = re.compile(
     rf"(?P<open>\()?(?P<sign>[+-])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+-])?"
     rf"(?P<body>[\d.,{_SPACE}]*\d[.,]?{_EXPONENT})\s*(?P<after>{_CURRENCY}|%)?(?P<close>\))?"
 )
+#: Letters after the last digit: km/h, m², °C.
+_UNIT = re.compile(r"(?<=[\d.,\s])((?:[^\W\d_]|°)[^\d\s]*)$")
 _GROUPED_BY_SPACE = re.compile(rf"[1-9]\d{{0,2}}(?:[{_SPACE}]\d{{3}})+(?!\d)")
 #: What a number may look like under each decimal mark, the other one grouping thousands.
 _UNDER = {
@@ -124,13 +126,13 @@ def dissect(words: pd.Series) -> Written:
     if (plain | empty | unknown).all():
         return Written(words, empty, unknown, plain, None, nothing, frozenset({""}))
     codes, distinct = pd.factorize(words)
-    parts = [_dissect(str(word)) for word in distinct]
+    known = [str(word) for word in distinct if word and str(word).lower() not in UNKNOWN]
+    names, unit = set(known), _common_unit(known)
+    parts = [_dissect(str(word).removesuffix(unit).rstrip(), unit) for word in distinct]
     number = np.array([part is not None for part in parts])[codes] & ~unknown & ~empty
     bodies = pd.Series([part[0] if part else "" for part in parts], dtype=words.dtype)
     negative = np.array([part is not None and part[1] for part in parts])[codes]
-    units = frozenset(
-        part[2] for part, word in zip(parts, distinct) if part and str(word).lower() not in UNKNOWN
-    )
+    units = frozenset(part[2] for part, word in zip(parts, distinct) if part and word in names)
     return Written(
         words,
         empty,
@@ -142,7 +144,15 @@ def dissect(words: pd.Series) -> Written:
     )
 
 
-def _dissect(word: str) -> tuple[str, bool, str] | None:
+def _common_unit(words: list[str]) -> str:
+    """The letters that all words end in, after a digit: kg of 70 kg, 82 kg; else ""."""
+    found = _UNIT.search(words[0]) if words else None
+    unit = found[1] if found else ""
+    alike = all((other := _UNIT.search(word)) and other[1] == unit for word in words)
+    return unit if alike else ""
+
+
+def _dissect(word: str, unit: str = "") -> tuple[str, bool, str] | None:
     """Digits with their marks, whether negative, and the unit of a number; None for other words."""
     if re.fullmatch(_INFINITE, word):
         return word.lstrip("+-"), word.startswith("-"), ""
@@ -158,7 +168,14 @@ def _dissect(word: str) -> tuple[str, bool, str] | None:
     negative = [bool(found["open"]), found["sign"] == "-", found["inner"] == "-"]
     if sum(negative) > 1:
         return None
-    return body, any(negative), found["before"] or found["after"] or ""
+    return body, any(negative), unit or found["before"] or found["after"] or ""
+
+
+def units_of(words: pd.Series) -> list[str]:
+    """The letters that words end in if all are numbers with letters behind, else none."""
+    found = [_UNIT.search(str(word)) for word in words]
+    parts = [m and _dissect(str(m.string).removesuffix(m[1]).rstrip()) for m in found]
+    return sorted({m[1] for m in found if m}) if all(parts) else []
 
 
 def decimal_mark(columns: list[Written], otherwise: str | None) -> str | None:

@@ -36,9 +36,10 @@ def read_parquet(path: Path) -> Sheet:
         raise DataError(
             f"{path} cannot be read as parquet: {type(error).__name__}: {error}"
         ) from error
-    index = _index(table.schema)
+    index, categories = _recorded(table.schema)
     table = table.replace_schema_metadata(None).rename_columns([normal(n) for n in schema.names])
     frame = _plain(path.name, table).to_pandas(ignore_metadata=True)
+    frame = frame.astype({name: "category" for name in categories if name in frame})
     sheet = Sheet(frame)
     if index:
         sheet.set_aside = {name: frame[name] for name in index}
@@ -48,15 +49,17 @@ def read_parquet(path: Path) -> Sheet:
     return leave_out_row_names(sheet)
 
 
-def _index(schema: Any) -> list[str]:
-    """Columns that pandas wrote as the index of its rows."""
+def _recorded(schema: Any) -> tuple[list[str], list[str]]:
+    """Columns that pandas wrote as the index of its rows, and those that it calls categories."""
     try:
-        recorded = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
+        recorded = json.loads((schema.metadata or {})[b"pandas"])
+        index = [normal(name) for name in recorded["index_columns"] if isinstance(name, str)]
+        types = {c["field_name"] or c["name"]: c["pandas_type"] for c in recorded["columns"]}
     except (KeyError, ValueError, TypeError):
-        return []
-    names = [normal(name) for name in recorded if isinstance(name, str)]
+        return [], []
     present = {normal(name) for name in schema.names}
-    return [] if len(names) == len(present) else [name for name in names if name in present]
+    index = [] if len(index) == len(present) else [name for name in index if name in present]
+    return index, [normal(name) for name, kind in types.items() if kind == "categorical"]
 
 
 def _plain(file: str, table: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from .dialect import rows_of
 from .sheet import some
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ _MOST_WORDS = 1000
 
 
 def mark_holes_of_r(
-    text: str, separator: str, frame: pd.DataFrame, notes: list[str]
+    text: str, separator: str, frame: pd.DataFrame, names: list[str], notes: list[str]
 ) -> pd.DataFrame:
     """Make NA a hole where it stands without quotes and all other words of its column in quotes.
 
@@ -30,11 +29,9 @@ def mark_holes_of_r(
     for i in suspects:
         frame[i] = frame[i].where(frame[i] != "NA", "")
     if suspects:
-        header = next(rows_of(text, separator))
-        names = [header[i] if i < len(header) else f"column {i + 1}" for i in suspects]
         notes.append(
             "NA without quotes among words in quotes was taken for a missing value, in: "
-            + some(names)
+            + some(names[i] for i in suspects)
         )
     return frame
 

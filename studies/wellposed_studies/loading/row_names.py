@@ -31,6 +31,11 @@ def is_nameless(name: str) -> bool:
     return not name or _UNNAMED.fullmatch(name) is not None
 
 
+def goes_by_a_numbers_name(name: str) -> bool:
+    """Whether a column of row names or numbers may be called so."""
+    return name.lower() in _INDEX | _NUMBERING
+
+
 def are_row_names(column: pd.Series, surely: bool = False) -> bool:
     """Whether all values differ and are whole numbers or words.
 
@@ -46,7 +51,22 @@ def are_row_names(column: pd.Series, surely: bool = False) -> bool:
         return False
     if words.str.fullmatch(r"-?\d{1,15}(\.0)?").all():
         return not surely or counts_rows(column, in_order=False)
-    return not words.str.fullmatch(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?").mean() > 0.5
+    return not _measures(words)
+
+
+def _measures(words: pd.Series) -> bool:
+    """Whether most words are numbers with decimals."""
+    numbers = words.str.fullmatch(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?")
+    whole = words.str.fullmatch(r"-?\d{1,15}(\.0)?")
+    return bool(numbers.mean() > 0.5 and not whole.all())
+
+
+def _name_rows_together(columns: pd.DataFrame) -> bool:
+    """Whether each row has other words or whole numbers, as the levels of an index have."""
+    words = columns.astype(str)
+    return not words.duplicated().any() and not any(
+        _measures(words.iloc[:, i]) for i in range(words.shape[1])
+    )
 
 
 def counts_rows(column: pd.Series, in_order: bool = True) -> bool:
@@ -63,7 +83,7 @@ def leave_out_row_names(sheet: Sheet) -> Sheet:
     """Set aside leading columns that name or number the rows, and name other columns without one.
 
     Left out are: the first column if it has no name (as `write.csv` and `to_csv` write row
-    names), further columns without one that hold different whole numbers or words, a first column
+    names), several without one if their whole numbers or words differ in every row, a first column
     named like an index whose values all differ, and one that numbers the rows in order under a
     name such as ``id``.
     """
@@ -73,9 +93,8 @@ def leave_out_row_names(sheet: Sheet) -> Sheet:
     out: list[int] = []
     if leading == 1 and len(names) > 1:
         out, why = [0], "the first column has no name and was taken for row names"
-    elif leading:
-        out = [i for i in range(leading) if are_row_names(frame.iloc[:, i])]
-        why = "first columns without a name that hold row names"
+    elif leading and leading < len(names) and _name_rows_together(frame.iloc[:, :leading]):
+        out, why = list(range(leading)), "the first columns have no name and name the rows"
     elif names and _is_index(names[0], frame.iloc[:, 0]):
         out, why = [0], f"the first column, {names[0]!r}, names or numbers the rows"
     if len(out) == len(names):

@@ -38,14 +38,14 @@ class Sheet:
 
 
 def some(names: Iterable[Any], most: int = 10) -> str:
-    """Names in a sentence, cut after the first few.
+    """Names in a sentence, cut after the first few; those that have a comma in quotes.
 
     Examples
     --------
-    >>> some("abc"), some(range(12), 3)
-    ('a, b, c', '0, 1, 2 ...')
+    >>> some(["a", "b, c"]), some(range(12), 3)
+    ("a, 'b, c'", '0, 1, 2 ...')
     """
-    shown = [str(name) for name in names]
+    shown = [repr(name) if "," in str(name) else str(name) for name in names]
     return ", ".join(shown[:most]) + (" ..." if len(shown) > most else "")
 
 

@@ -57,14 +57,18 @@ def understand_target(what: str, column: Column, task: Task | None) -> Target:
     """
     _refuse_what_is_none(what, column)
     _refuse_missing(what, column)
+    reason = {"booleans": "true or false", "categories": "text", "numbers": ""}[column.kind]
+    if column.declared:
+        column, reason = _numbers_of(column), "categories of the file"
+        if column.kind == "numbers" and task != "regression":
+            return _classes(what, column, reason)
     if column.kind != "numbers":
         if task == "regression":
             raise DataError(
                 f"{what} is not made of numbers, as regression needs; its first value is "
                 f"{column.values[0]!r}."
             )
-        reason = {"booleans": "true or false", "categories": "text"}[column.kind]
-        return _classes(what, column, "categories of the file" if column.declared else reason)
+        return _classes(what, column, reason)
     values = column.values
     if np.isinf(values).any():
         raise DataError(f"{what} has infinite values.")
@@ -110,10 +114,18 @@ def _refuse_missing(what: str, column: Column) -> None:
     if words:
         advice = (
             f"Among them are the words {some(words)}, which stand for an unknown value where the "
-            "others are numbers. Drop these rows; if such a word is a class, write it as another "
-            "word."
+            "others are numbers, or true and false. Drop these rows; if such a word is a class, "
+            "write it as another word."
         )
     raise DataError(f"{what} has {n} missing values. {advice}")
+
+
+def _numbers_of(column: Column) -> Column:
+    """Categories that are numbers, as numbers."""
+    try:
+        return Column("numbers", np.array([float(value) for value in column.values]))
+    except ValueError:
+        return column
 
 
 def _classes(what: str, column: Column, reason: str) -> Target:
@@ -124,6 +136,11 @@ def _classes(what: str, column: Column, reason: str) -> Target:
     labels = [f"{name:.17g}" if column.kind == "numbers" else str(name) for name in names]
     if len(names) < 2:
         raise DataError(f"{what} has the one class '{labels[0]}'; expected two or more.")
+    if column.kind != "numbers" and len(names) > len(values) / 2:
+        raise DataError(
+            f"{what} has {len(names)} different words in {len(values)} rows, such as "
+            f"{labels[0]!r}; expected numbers, or classes of several rows each."
+        )
     rare = [f"{label} ({k})" for label, k in zip(labels, counts) if k < MIN_ROWS_A_CLASS]
     if rare:
         quantity = "; if the target is a quantity, say --task regression"

@@ -13,7 +13,7 @@ from .decoding import decode
 from .dialect import WORDS, is_blank, rows_of, sniff, take_preamble
 from .limits import refuse_large_shape, refuse_many_bytes
 from .quoting import mark_holes_of_r
-from .row_names import are_row_names, leave_out_row_names
+from .row_names import are_row_names, goes_by_a_numbers_name, leave_out_row_names
 from .sheet import Sheet, normal, refuse_twins
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_text(path: Path) -> Sheet:
     if layout.short:
         _refuse_unless_row_names(path.name, text, separator, frame, names)
         names = ["", *names]
-    frame = mark_holes_of_r(text, separator, frame, notes)
+    frame = mark_holes_of_r(text, separator, frame, names, notes)
     kept = [i for i, name in enumerate(names) if name or (frame[i] != "").any()]
     names = [names[i] for i in kept]
     refuse_twins(path.name, [name for name in names if name])
@@ -167,7 +167,8 @@ def _refuse_unless_row_names(
     """A header that is one name short is right if the rows begin with names, as R writes them."""
     start = text.partition("\n")[2].lstrip()
     quoted = start.startswith(('"', "'"))
-    if not are_row_names(frame[0], surely=not quoted):
+    named = names and goes_by_a_numbers_name(names[0])
+    if named or not are_row_names(frame[0], surely=not quoted):
         raise DataError(
             f"the header of {file} has {len(names)} names and its rows have {len(names) + 1} "
             f"fields, the first row: {', '.join(map(str, frame.iloc[0]))}. Name every column; if "
