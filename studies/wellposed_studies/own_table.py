@@ -6,22 +6,20 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .errors import DataError, suggest
 from .loading.columns import Column, understand
+from .loading.inputs import as_frame, understand_inputs
 from .loading.npz import read_npz
 from .loading.parquet import read_parquet
-from .loading.preprocessing import MAX_CATEGORIES, as_numbers
+from .loading.preprocessing import as_numbers
 from .loading.sheet import normal, some
 from .loading.target import Target, understand_target
 from .loading.text import read_text
 from .study import Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MIN_ROWS = 20
 TEXT = (".csv", ".tsv", ".txt")
@@ -94,7 +92,7 @@ def open_table(path: str, target: str | None, task: Task | None = None) -> OwnTa
     table = _read(file, target)
     name = _target_name(table, target if target is not None else "y")
     found = _target(table, name, task)
-    _, notes = _inputs(table, name)
+    _, notes = understand_inputs(table.name, _others(table, name))
     return OwnTable(
         path=str(file.resolve()),
         target=name,
@@ -114,7 +112,7 @@ def describe(table: OwnTable) -> str:
         As `open_table` does.
     """
     read = _read(Path(table.path), table.target)
-    names, _ = _inputs(read, table.target)
+    names, _ = understand_inputs(read.name, _others(read, table.target))
     inputs = "1 input" if len(names) == 1 else f"{len(names)} inputs"
     line = (
         f"{read.name}: {read.n_rows} rows, {inputs} ({some(names)}), the target {table.target!r} "
@@ -135,8 +133,8 @@ def load_table(table: OwnTable) -> dict[str, Any]:
     """
     read = _read(Path(table.path), table.target)
     y = _target(read, table.target, table.task).y
-    names, _ = _inputs(read, table.target)
-    inputs = _frame(read, names)
+    columns, _ = understand_inputs(read.name, _others(read, table.target))
+    inputs = as_frame(columns)
     if all(dtype.kind == "f" for dtype in inputs.dtypes) and not inputs.isna().any(axis=None):
         return {"X": np.ascontiguousarray(inputs.to_numpy(dtype=np.float64)), "y": y}
     return {"X": as_numbers({"inputs": inputs}, np.arange(len(inputs))), "y": y, "inputs": inputs}
@@ -201,114 +199,10 @@ def _target(table: _Table, name: str, task: Task | None) -> Target:
     return understand_target(f"the target {name!r} of {table.name}", table.columns[name], task)
 
 
-def _inputs(table: _Table, target: str) -> tuple[list[str], list[str]]:
-    """Names of the inputs, and notes on what they were taken for.
-
-    Raises
-    ------
-    DataError
-        If there is none, or one can be neither numbers nor categories.
-    """
-    given = {
+def _others(table: _Table, target: str) -> dict[str, Column]:
+    """All columns but the target and row names."""
+    return {
         name: column
         for name, column in table.columns.items()
         if name != target and name not in table.set_aside
     }
-    empty = [name for name, column in given.items() if column.kind == "empty"]
-    names_rows = [name for name, column in given.items() if _names_rows(column)]
-    inputs = {n: c for n, c in given.items() if n not in empty and n not in names_rows}
-    if not inputs:
-        raise DataError(
-            f"{table.name} has no columns besides the target that are inputs; expected one or more."
-        )
-    _refuse_dates(table.name, inputs)
-    _refuse_others(table.name, inputs)
-    notes = []
-    if empty:
-        notes.append(f"columns without any value were left out: {some(empty)}")
-    if names_rows:
-        notes.append(f"text that differs in every row was left out: {some(names_rows)}")
-    return list(inputs), notes + _meanings(inputs)
-
-
-def _names_rows(column: Column) -> bool:
-    """Whether each row has another word, which tells nothing about other rows."""
-    words = column.values[~column.missing] if column.kind == "categories" else []
-    return len(words) > MAX_CATEGORIES and len(set(words)) == len(words)
-
-
-def _refuse_dates(file: str, inputs: dict[str, Column]) -> None:
-    dates = [name for name, column in inputs.items() if column.kind == "dates"]
-    if dates:
-        raise DataError(
-            f"{file} has dates or times in: {some(dates)}. Write what matters of them as numbers "
-            "(year, month, days since a start), or leave them out."
-        )
-
-
-def _refuse_others(file: str, inputs: dict[str, Column]) -> None:
-    for name, column in inputs.items():
-        if column.kind == "spoilt":
-            raise DataError(
-                f"the column {name!r} of {file} has {column.problem}. Write all values as plain "
-                "numbers, such as 1234.5, and leave fields empty where they are unknown."
-            )
-        if column.kind == "other":
-            raise DataError(
-                f"the column {name!r} of {file} has {column.problem}; expected numbers or text."
-            )
-    infinite = [
-        name
-        for name, column in inputs.items()
-        if column.kind == "numbers" and np.isinf(column.values).any()
-    ]
-    if infinite:
-        raise DataError(f"{file} has infinite values in: {some(infinite)}. Replace them.")
-
-
-def _meanings(inputs: dict[str, Column]) -> list[str]:
-    """How inputs are made numbers."""
-    notes = []
-    how = [f"{name} ({' and '.join(column.how)})" for name, column in inputs.items() if column.how]
-    if how:
-        notes.append(f"numbers written as text: {some(how)}")
-    categories = [
-        f"{name} ({len(set(column.values[~column.missing]))})"
-        for name, column in inputs.items()
-        if column.kind == "categories"
-    ]
-    if categories:
-        notes.append(
-            f"categories: {some(categories)}; a column of zeros and ones for each of the "
-            f"{MAX_CATEGORIES} most frequent in the training rows"
-        )
-    holes = [
-        f"{name} ({int(column.missing.sum())}{_words(column)})"
-        for name, column in inputs.items()
-        if column.missing.any()
-    ]
-    if holes:
-        notes.append(
-            f"missing values: {some(holes)}; numbers are filled with the training rows' median and "
-            "marked in a column, in text they are a category"
-        )
-    return notes
-
-
-def _words(column: Column) -> str:
-    return f" written {' or '.join(map(repr, column.unknown))}" if column.unknown else ""
-
-
-def _frame(table: _Table, names: list[str]) -> pd.DataFrame:
-    """Inputs as columns of float64 with NaN, and of text with None."""
-    import pandas as pd
-
-    columns = {}
-    for name in names:
-        column = table.columns[name]
-        values = column.values
-        if column.kind == "booleans":
-            codes = {"true": 1.0, "false": 0.0}
-            values = np.array([np.nan if v is None else codes[v.lower()] for v in values])
-        columns[name] = pd.Series(values, dtype=values.dtype)
-    return pd.DataFrame(columns)

@@ -6,8 +6,10 @@ From the file to the numbers that a study computes with:
    on how the file was understood. `limits` refuses what is too large before it is expanded.
 2. `columns` says what each column is: numbers (also when written as text, see `numbers`),
    categories, dates, or nothing.
-3. `target` says what the column to predict is, classes or a quantity, and why.
-4. `preprocessing` makes inputs numbers, fitted on training rows only.
+3. `target` says what the column to predict is, classes or a quantity, and why; `inputs` which of
+   the others are inputs.
+4. `preprocessing` makes inputs numbers, fitted on training rows only; `thinning` takes a random
+   part of the rows.
 
 `wellposed_studies.own_table` puts these together.
 """
