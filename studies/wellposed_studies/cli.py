@@ -130,7 +130,7 @@ def list_studies(names: tuple[str, ...]) -> None:
 @click.option(
     "--task",
     type=click.Choice(["regression", "classification"]),
-    help="What the target is, where that is not obvious.",
+    help="What the target is, if it is not what it was taken for.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def run(
@@ -148,7 +148,8 @@ def run(
 
     Finished cells are stored at once and never computed twice: a run that was interrupted goes on
     where it was when the same command is given again. A study of your own is given by its file.
-    With --data your table stands in for the study's real data sets.
+    With --data your table stands in for the study's real data sets. How it was read, and what
+    its target was taken for, is printed first and stands in the report.
 
     What is wrong with one study does not keep the others from running. Exits with 0 if all cells
     were computed, whatever the claims say; with 1 if something failed; with 2 on wrong usage, also

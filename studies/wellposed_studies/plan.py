@@ -134,7 +134,7 @@ def _notes(selection: Selection, own: OwnTable, data: Any) -> list[str]:
     study = find(selection.spec).study
     if study.max_rows is not None and own.n_rows > study.max_rows:
         notes.append(
-            f"the study works on {study.max_rows:,} rows, drawn at random from {own.n_rows:,}"
+            f"the study works on about {study.max_rows:,} rows, drawn at random from {own.n_rows:,}"
         )
     if "inputs" in data:
         notes.append(

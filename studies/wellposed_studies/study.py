@@ -344,6 +344,10 @@ class Study:
         Called once after loading, for the study's own sets and for a user's table alike;
         `results.data(name)` returns what it returned. By default the data are left as they are.
 
+        A user's table with text or holes has these columns in ``data.inputs``. A study that
+        holds rows back takes its inputs from ``wellposed_studies.as_numbers(data, train)``, which
+        encodes and fills them by the rows ``train``; ``data.X`` is numbers, too, but by all rows.
+
         Parameters
         ----------
         data : Bunch

@@ -89,8 +89,11 @@ def sniff(text: str) -> str:
     sample = text[: 1 << 18]
     if len(sample) < len(text):
         sample = sample[: sample.rfind("\n") + 1] or sample
-    scores = {separator: _score(sample, separator) for separator in SEPARATORS}
-    return max(SEPARATORS, key=lambda separator: (scores[separator], -SEPARATORS.index(separator)))
+    first = sample.lstrip("\n").partition("\n")[0]
+    # spaces do not separate where tabs do
+    candidates = [s for s in SEPARATORS if s != " " or "\t" not in first]
+    scores = {separator: _score(sample, separator) for separator in candidates}
+    return max(candidates, key=lambda separator: (scores[separator], -candidates.index(separator)))
 
 
 def _score(sample: str, separator: str) -> tuple[bool, float, int, int]:

@@ -74,9 +74,12 @@ def _plain(file: str, table: Any) -> Any:
             "value, or leave them out."
         )
     fields = []
-    for f in table.schema:
+    for i, f in enumerate(table.schema):
         value = f.type.value_type if types.is_dictionary(f.type) else f.type
-        if types.is_decimal(value) or types.is_float16(value):
+        if types.is_decimal(value):  # by way of text, as its cast to float64 is off in the last bit
+            f = pa.field(f.name, pa.float64())
+            table = table.set_column(i, f.name, table.column(i).cast(value).cast(pa.string()))
+        elif types.is_float16(value):
             f = pa.field(f.name, pa.float64())
         elif (
             types.is_binary(value)

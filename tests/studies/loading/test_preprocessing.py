@@ -1,0 +1,128 @@
+"""Text and holes become numbers by what training rows have, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils import Bunch
+
+from wellposed_studies.catalogue.bias_variance.data import split
+from wellposed_studies.catalogue.underconstrained.data import test_rows as rows_to_test
+from wellposed_studies.catalogue.underconstrained.data import widen
+from wellposed_studies.data import Selection, load_anew
+from wellposed_studies.loading.preprocessing import as_numbers, input_encoder
+from wellposed_studies.own_table import load_table, open_table
+from wellposed_studies.runner import run
+
+
+@pytest.fixture
+def mixed():
+    """90 rows: a number with holes, a text with holes, a target that both explain."""
+    rng = np.random.default_rng(0)
+    a, city = rng.normal(size=90), rng.integers(3, size=90)
+    frame = pd.DataFrame({"a": a, "city": np.array(["Rome", "Oslo", "Bonn"])[city], "b": a**2})
+    frame["y"] = (a + city + 0.1 * rng.normal(size=90)).round(3)
+    frame.loc[::7, "a"] = np.nan
+    frame.loc[::9, "city"] = None
+    return frame
+
+
+@pytest.fixture
+def path(mixed, tmp_path):
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    return str(tmp_path / "mixed.csv")
+
+
+def test_numbers_are_those_of_hand_made_rules(mixed):
+    inputs = mixed.drop(columns="y").astype({"city": object})
+    inputs["city"] = inputs["city"].where(inputs["city"].notna(), None)
+    train = np.arange(0, 90, 2)
+    X = as_numbers({"inputs": inputs}, train)
+    median = np.nanmedian(mixed["a"].to_numpy()[train])
+    np.testing.assert_array_equal(X[:, 0], mixed["a"].fillna(median))
+    np.testing.assert_array_equal(X[:, 1], mixed["b"])
+    np.testing.assert_array_equal(X[:, 2], mixed["a"].isna())
+    for j, city in enumerate(["Bonn", "Oslo", "Rome"]):
+        np.testing.assert_array_equal(X[:, 3 + j], mixed["city"] == city)
+    np.testing.assert_array_equal(X[:, 6], mixed["city"].isna())
+    assert X.shape == (90, 7)
+
+
+def test_other_rows_do_not_change_what_is_fitted(mixed):
+    inputs = mixed[["a", "city"]].astype({"city": object})
+    train = np.arange(45)
+    other = inputs.copy()
+    other.loc[45:, "a"] = 1e6
+    other.loc[45:, "city"] = "Atlantis"
+    before, after = (as_numbers({"inputs": i}, train) for i in (inputs, other))
+    np.testing.assert_array_equal(before[:45], after[:45])
+    assert not after[45:, 2:].any()
+
+
+def test_many_categories_share_a_column():
+    words = [f"w{i}" for i in range(40) for _ in range(2 if i < 19 else 1)]
+    inputs = pd.DataFrame({"a": pd.Series(words, dtype=object)})
+    X = input_encoder(inputs).fit_transform(inputs)
+    assert X.shape == (59, 20)
+    assert X[:, -1].sum() == 21
+    assert (X.sum(axis=1) == 1).all()
+
+
+def test_a_table_of_numbers_stays_as_it_is():
+    X = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(as_numbers({"X": X}, np.array([0])), X)
+
+
+def test_the_pool_of_bias_and_variance_does_not_see_test_rows(path, mixed):
+    data = Bunch(**load_table(open_table(path, "y")))
+    first = split(data, np.random.default_rng(0))
+    test = np.random.default_rng(0).permutation(90)[:30]
+    changed = data.inputs.copy()
+    changed.iloc[test] = [1e6, "Atlantis", -1e6]
+    second = split(Bunch(inputs=changed, y=data.y), np.random.default_rng(0))
+    np.testing.assert_array_equal(first["X_pool"], second["X_pool"])
+    assert not np.array_equal(first["X_test"], second["X_test"])
+    assert np.isfinite(first["X_pool"]).all()
+
+
+def test_training_sets_of_wide_problems_do_not_see_test_rows(path):
+    data = Bunch(**load_table(open_table(path, "y")))
+    prepared = Bunch(**widen(data, np.random.default_rng(0)))
+    test = rows_to_test(prepared, prepared.pool[:10])
+    assert len(test) == 30
+    assert not np.isin(test, prepared.pool).any()
+    changed = data.inputs.copy()
+    changed.iloc[test] = [1e6, "Atlantis", -1e6]
+    again = widen(Bunch(inputs=changed, y=data.y), np.random.default_rng(0))
+    np.testing.assert_array_equal(prepared.X[prepared.pool], again["X"][prepared.pool])
+    numbers = Bunch(**widen(Bunch(X=data.X, y=data.y), np.random.default_rng(0)))
+    assert len(numbers.pool) == 90
+    assert len(rows_to_test(numbers, numbers.pool[:10])) == 80
+
+
+def test_how_a_table_was_read_stands_in_manifest_and_digest(toy, path, mixed, tmp_path, caplog):
+    own = open_table(path, "y")
+    results = run(Selection(toy, "quick", 0, own), tmp_path / "results")
+    manifest = json.loads((results.folder / "manifest.json").read_text())
+    assert manifest["own_table"]["meaning"].startswith("a quantity (regression: ")
+    notes = " ".join(manifest["own_table"]["notes"])
+    assert "categories: city (3); a column of zeros and ones" in notes
+    assert "missing values: a (13), city (10); numbers are filled with the training rows'" in notes
+    assert "in `X` categories are encoded and missing values filled by what all rows" in caplog.text
+    mixed.loc[3, "city"] = "Lima"
+    mixed.to_csv(path, index=False)
+    changed = load_anew(Selection(toy, "quick", 0, open_table(path, "y")), "mixed")[1]
+    assert changed != manifest["data"]["mixed"]["digest"]
+
+
+def test_classes_with_text_and_holes(mixed, tmp_path):
+    mixed.assign(y=np.where(mixed["y"] > 1, "big", "small")).to_csv(tmp_path / "c.csv", index=False)
+    own = open_table(str(tmp_path / "c.csv"), "y")
+    for study in ("bias-variance", "underconstrained"):
+        data, _ = load_anew(Selection(study, "quick", 0, own), "c")
+        for name, value in data.items():
+            if name.startswith("X"):
+                assert np.isfinite(value).all(), name
