@@ -5,7 +5,6 @@ a run has finished, for reports and notebooks. `as_numbers` and `input_encoder` 
 user's table that has text or holes.
 """
 
-from .loading.preprocessing import as_numbers, input_encoder
 from .study import Cell, Data, Grid, Study, by_profile
 
 __all__ = ["Cell", "Data", "Grid", "Study", "as_numbers", "by_profile", "input_encoder", "load"]
@@ -16,4 +15,8 @@ def __getattr__(name: str) -> object:
         from .results import load
 
         return load
+    if name in ("as_numbers", "input_encoder"):
+        from .loading import preprocessing
+
+        return getattr(preprocessing, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

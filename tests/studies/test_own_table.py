@@ -115,9 +115,9 @@ def test_what_is_wrong_with_a_csv_is_said(tmp_path, text, sentence):
 
 
 def test_a_column_that_is_left_out_may_be_the_target(frame, tmp_path):
-    frame.assign(y=range(1, 61)).set_index("y").to_parquet(tmp_path / "my.parquet")
+    frame.assign(y=np.arange(60)[::-1]).set_index("y").to_parquet(tmp_path / "my.parquet")
     table = open_table(str(tmp_path / "my.parquet"), "y")
-    np.testing.assert_array_equal(load_table(table)["y"], np.arange(1, 61))
+    np.testing.assert_array_equal(load_table(table)["y"], np.arange(60)[::-1])
     assert load_table(table)["X"].shape == (60, 3)
 
 
@@ -183,10 +183,8 @@ def test_its_name_does_not_hide_a_synthetic_set(toy):
 def test_a_file_is_read_once_and_again_when_it_has_changed(frame, tmp_path, monkeypatch):
     from wellposed_studies import own_table
 
-    calls = []
-    monkeypatch.setattr(
-        own_table, "read_text", lambda p, f=own_table.read_text: calls.append(p) or f(p)
-    )
+    calls, read_text = [], own_table.read_text
+    monkeypatch.setattr(own_table, "read_text", lambda path: calls.append(path) or read_text(path))
     table = open_table(write(frame, tmp_path / "my.csv"), "y")
     describe(table)
     load_table(table)
