@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .numbers import UNKNOWN, Written, decimal_mark, dissect, to_numbers, units_of
-from .sheet import Sheet, normal, some
+from .sheet import Sheet, is_words, normal, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,22 +69,12 @@ class Column:
 def understand(sheet: Sheet) -> dict[str, Column]:
     """Tell for each column of a sheet, and those set aside, what it is."""
     columns = {str(name): sheet.frame[name] for name in sheet.frame} | sheet.set_aside
-    written = {n: dissect(_stripped(c)) for n, c in columns.items() if _is_words(c)}
+    written = {n: dissect(c) for n, c in columns.items() if is_words(c)}
     mark = decimal_mark(list(written.values()), sheet.decimal)
     return {
         name: _words(written[name], mark) if name in written else _typed(column)
         for name, column in columns.items()
     }
-
-
-def _is_words(column: pd.Series) -> bool:
-    import pandas as pd
-
-    return isinstance(column.dtype, pd.StringDtype) or column.dtype == object
-
-
-def _stripped(column: pd.Series) -> pd.Series:
-    return column.fillna("").astype(str).str.strip()
 
 
 def _typed(column: pd.Series) -> Column:
@@ -124,8 +114,10 @@ def _words(written: Written, mark: str | None) -> Column:
     words = written.words
     if (written.empty | written.unknown).all():
         return Column("empty", np.full(len(words), None, dtype=object))
-    counts = words[written.unknown].value_counts()
-    unknown = {str(word): int(count) for word, count in counts.items()}
+    unknown: dict[str, int] = {}
+    if written.unknown.any():
+        counts = words[written.unknown].value_counts()
+        unknown = {str(word): int(count) for word, count in counts.items()}
     if (values := to_numbers(written, mark)) is not None:
         return Column("numbers", values, _how(written, mark), unknown)
     lowered = words.str.lower()

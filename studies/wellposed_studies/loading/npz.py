@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError, suggest
 from .limits import refuse_large_shape, refuse_many_bytes
-from .sheet import Sheet, normal
+from .sheet import Sheet, normal, tidy
 
 
 def read_npz(path: Path, target: str) -> Sheet:
@@ -53,7 +53,7 @@ def read_npz(path: Path, target: str) -> Sheet:
     if target in names:
         names = [f"X[:, {j}]" for j in range(X.shape[1])]
     frame = pd.DataFrame({name: X[:, j] for j, name in enumerate(names)} | {target: y})
-    return Sheet(frame)
+    return Sheet(tidy(frame))
 
 
 def _check_present(file: str, name: str, known: Iterable[str]) -> None:

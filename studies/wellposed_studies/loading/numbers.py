@@ -58,6 +58,8 @@ class Written:
     negative : ndarray of bool
     units : frozenset of str
         Currencies and per cent signs; "" where some have none.
+    values : ndarray or None
+        The numbers, if all words are plain numbers under a decimal point.
     """
 
     words: pd.Series
@@ -67,6 +69,7 @@ class Written:
     bodies: pd.Series | None
     negative: np.ndarray
     units: frozenset[str]
+    values: np.ndarray | None = None
 
     @property
     def all_numbers(self) -> bool:
@@ -117,18 +120,21 @@ def dissect(words: pd.Series) -> Written:
     """Take the words of a column apart; spaces around them are gone already."""
     import pandas as pd
 
+    nothing = np.zeros(len(words), dtype=bool)
+    if (values := _plain_values(words)) is not None:
+        return Written(words, nothing, nothing, ~nothing, None, nothing, frozenset({""}), values)
     empty = (words == "").to_numpy(dtype=bool)
     plain = words.str.fullmatch(f"{_PLAIN}|{_INFINITE}").to_numpy(dtype=bool)
-    nothing = np.zeros(len(words), dtype=bool)
     if (plain | empty).all():
         return Written(words, empty, nothing, plain, None, nothing, frozenset({""}))
     unknown = words.str.lower().isin(UNKNOWN).to_numpy(dtype=bool)
     if (plain | empty | unknown).all():
         return Written(words, empty, unknown, plain, None, nothing, frozenset({""}))
-    codes, distinct = pd.factorize(words)
-    known = [str(word) for word in distinct if word and str(word).lower() not in UNKNOWN]
+    codes, index = pd.factorize(words)
+    distinct: list[str] = index.tolist()
+    known = [word for word in distinct if word and word.lower() not in UNKNOWN]
     names, unit = set(known), _common_unit(known)
-    parts = [_dissect(str(word).removesuffix(unit).rstrip(), unit) for word in distinct]
+    parts = [_dissect(word.removesuffix(unit).rstrip(), unit) for word in distinct]
     number = np.array([part is not None for part in parts])[codes] & ~unknown & ~empty
     bodies = pd.Series([part[0] if part else "" for part in parts], dtype=words.dtype)
     negative = np.array([part is not None and part[1] for part in parts])[codes]
@@ -142,6 +148,17 @@ def dissect(words: pd.Series) -> Written:
         negative,
         units,
     )
+
+
+def _plain_values(words: pd.Series) -> np.ndarray | None:
+    """The numbers if all words are plain finite ones, which most columns are."""
+    import pyarrow as pa
+
+    try:
+        values = pa.array(words, pa.string()).cast(pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    return values if np.isfinite(values).all() else None
 
 
 def _common_unit(words: list[str]) -> str:
@@ -212,6 +229,8 @@ def to_numbers(column: Written, mark: str | None) -> np.ndarray | None:
     if not column.all_numbers:
         return None
     plain = column.bodies is None and mark in (".", None)
+    if plain and column.values is not None:
+        return column.values
     own = frozenset(".") if plain else column.marks()
     if len(own) > 1:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import DataError
 from .limits import refuse_large_shape, refuse_many_bytes
 from .row_names import leave_out_row_names
-from .sheet import Sheet, normal, refuse_twins, some
+from .sheet import Sheet, normal, refuse_twins, some, tidy
 
 
 def read_parquet(path: Path) -> Sheet:
@@ -39,6 +39,7 @@ def read_parquet(path: Path) -> Sheet:
     index, categories = _recorded(table.schema)
     table = table.replace_schema_metadata(None).rename_columns([normal(n) for n in schema.names])
     frame = _plain(path.name, table).to_pandas(ignore_metadata=True)
+    frame = tidy(frame)
     frame = frame.astype({name: "category" for name in categories if name in frame})
     sheet = Sheet(frame)
     if index:

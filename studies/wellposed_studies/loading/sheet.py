@@ -21,7 +21,8 @@ class Sheet:
     Attributes
     ----------
     frame : DataFrame
-        Columns of text, numbers, booleans, categories or dates, names unique.
+        Columns of text, numbers, booleans, categories or dates, names unique. Text has no spaces
+        around it and is "" where a value is missing.
     decimal : {".", ",", None}
         The decimal mark of numbers written as text where their column does not tell; None if
         nothing does.
@@ -58,6 +59,19 @@ def normal(name: Any) -> str:
     True
     """
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", str(name))).strip()
+
+
+def is_words(column: pd.Series) -> bool:
+    """Whether a column holds text."""
+    import pandas as pd
+
+    return isinstance(column.dtype, pd.StringDtype) or column.dtype == object
+
+
+def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with spaces around words removed, and "" for words that are missing."""
+    words = {n: frame[n].fillna("").astype(str).str.strip() for n in frame if is_words(frame[n])}
+    return frame.assign(**words)  # type: ignore[arg-type]
 
 
 def refuse_twins(file: str, names: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,6 +145,8 @@ def _parse(text: str, separator: str, layout: _Layout) -> pd.DataFrame:
         na_filter=False,
         skipinitialspace=True,
     ).iloc[1:]
+    if not re.search(r"[^\S\n\t]" if separator == "\t" else r"[^\S\n]", text):
+        return frame
     return frame.apply(lambda column: column.str.strip())
 
 
@@ -152,6 +155,8 @@ def _without_odd_rows(frame: pd.DataFrame, header: list[str], notes: list[str]) 
     if not header:
         return frame
     suspects = frame[(frame[0] == "") | (frame[0] == header[0])]
+    if suspects.empty:
+        return frame
     empty = (suspects == "").all(axis=1)
     repeated = (suspects.iloc[:, : len(header)] == header).all(axis=1)
     if empty.any():
