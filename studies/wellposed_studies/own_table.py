@@ -88,13 +88,16 @@ def open_table(path: str, target: str | None, task: Task | None = None) -> OwnTa
     DataError
         With a sentence on what is wrong with the table and what to do.
     """
-    file = Path(path).expanduser()
+    try:
+        file = Path(path).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:
+        raise DataError(f"there is no file {path}: {error}.") from error
     table = _read(file, target)
     name = _target_name(table, target if target is not None else "y")
     found = _target(table, name, task)
     _, notes = understand_inputs(table.name, _others(table, name))
     return OwnTable(
-        path=str(file.resolve()),
+        path=str(file),
         target=name,
         task=found.task,
         meaning=found.meaning,
@@ -142,20 +145,20 @@ def load_table(table: OwnTable) -> dict[str, Any]:
 
 def _read(path: Path, target: str | None) -> _Table:
     """The table in a file, read again only if the file has changed."""
-    if not path.is_file():
-        beside = path.parent.iterdir() if path.parent.is_dir() else []
-        tables = sorted(p.name for p in beside if p.suffix.lower() in ENDINGS)
-        what = f"{path} is no file" if path.exists() else f"there is no file {path}"
-        raise DataError(f"{what}. {suggest(path.name, tables)}")
     ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise DataError(
-            f"{path} ends in {ending!r}; expected .csv, .parquet or .npz (or .tsv, .txt). Unpack "
-            "what is compressed, and save worksheets as CSV UTF-8."
-        )
     try:
+        if not path.is_file():
+            beside = path.parent.iterdir() if path.parent.is_dir() else []
+            tables = sorted(p.name for p in beside if p.suffix.lower() in ENDINGS and p != path)
+            what = f"{path} is no file" if path.exists() else f"there is no file {path}"
+            raise DataError(f"{what}. {suggest(path.name, tables)}")
+        if ending not in ENDINGS:
+            raise DataError(
+                f"{path} ends in {ending!r}; expected .csv, .parquet or .npz (or .tsv, .txt). "
+                "Unpack what is compressed, and save worksheets as CSV UTF-8."
+            )
         state = path.stat()
-        return _read_once(path.resolve(), target, (state.st_mtime_ns, state.st_size, state.st_ino))
+        return _read_once(path, target, (state.st_mtime_ns, state.st_size, state.st_ino))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 

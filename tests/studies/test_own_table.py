@@ -163,6 +163,14 @@ def test_files_that_are_not_there_or_not_tables(frame, tmp_path):
         open_table(str(tmp_path / "code.npz"), None)
 
 
+@pytest.mark.parametrize(
+    "path", ["~no_such_user/t.csv", "x" * 5000 + ".csv", "a\0b.csv", ".", "/dev/null"]
+)
+def test_paths_that_are_no_files(path):
+    with pytest.raises(DataError, match=r"there is no file|is no file|cannot be read"):
+        open_table(path, "y")
+
+
 def test_it_stands_in_for_the_real_sets_of_its_kind(toy):
     study = find(toy).study
     own = OwnTable("/somewhere/my.csv", "y", "regression")

@@ -112,12 +112,12 @@ def _objects(column: pd.Series, name: Callable[[Any], str]) -> np.ndarray:
 def _words(written: Written, mark: str | None) -> Column:
     """A column of words, which may be numbers, dates or truth values."""
     words = written.words
-    if (written.empty | written.unknown).all():
-        return Column("empty", np.full(len(words), None, dtype=object))
     unknown: dict[str, int] = {}
     if written.unknown.any():
         counts = words[written.unknown].value_counts()
         unknown = {str(word): int(count) for word, count in counts.items()}
+    if (written.empty | written.unknown).all():
+        return Column("empty", np.full(len(words), None, dtype=object), unknown=unknown)
     if (values := to_numbers(written, mark)) is not None:
         return Column("numbers", values, _how(written, mark), unknown)
     lowered = words.str.lower()

@@ -26,6 +26,8 @@ _CURRENCY = (
     r"HUF|CAD|AUD|NZD|BRL|MXN|ZAR|kr\.?|zł|Kč|Fr\.?|Rs\.?)"
 )
 _SPACE = "\u00a0\u202f\u2009\u2007 '’"
+#: Characters of a number that is written as text.
+_LONGEST = 64
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _PARTS = re.compile(
     rf"(?P<open>\()?(?P<sign>[+-])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+-])?"
@@ -173,6 +175,8 @@ def _dissect(word: str, unit: str = "") -> tuple[str, bool, str] | None:
     """Digits with their marks, whether negative, and the unit of a number; None for other words."""
     if re.fullmatch(_INFINITE, word):
         return word.lstrip("+-"), word.startswith("-"), ""
+    if len(word) > _LONGEST:
+        return None
     word = word.replace("−", "-").replace("‐", "-").replace("％", "%")
     found = _PARTS.fullmatch(word)
     if found is None or bool(found["open"]) != bool(found["close"]):

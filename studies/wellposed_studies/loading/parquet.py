@@ -25,13 +25,15 @@ def read_parquet(path: Path) -> Sheet:
 
     try:
         with pq.ParquetFile(path) as file:
-            meta, schema = file.metadata, file.schema_arrow
-            refuse_large_shape(path.name, meta.num_rows, len(schema))
-            groups = range(meta.num_row_groups)
-            n_bytes = sum(meta.row_group(i).total_byte_size for i in groups)
-            refuse_many_bytes(path.name, n_bytes, "declares")
-            refuse_twins(path.name, [normal(name) for name in schema.names])
+            schema = file.schema_arrow
+            _refuse(path.name, file.metadata, schema)
+            text = [f.name for f in schema if _is_text(f.type)]
+        # words that are repeated are kept once until it is known how long all of them are
+        with pq.ParquetFile(path, read_dictionary=text) as file:
             table = file.read()
+        _refuse_long_text(path.name, table)
+        decoded = [f.with_type(schema.field(f.name).type) for f in table.schema]
+        table = table.cast(pa.schema(decoded, table.schema.metadata))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as parquet: {type(error).__name__}: {error}"
@@ -50,6 +52,49 @@ def read_parquet(path: Path) -> Sheet:
     return leave_out_row_names(sheet)
 
 
+def _refuse(file: str, metadata: Any, schema: Any) -> None:
+    """Refuse what is declared before it is read: size, nested values, columns of one name."""
+    import pyarrow.types as types
+
+    refuse_large_shape(file, metadata.num_rows, len(schema))
+    groups = range(metadata.num_row_groups)
+    n_bytes = sum(metadata.row_group(i).total_byte_size for i in groups)
+    refuse_many_bytes(file, n_bytes, "declares")
+    refuse_twins(file, [normal(name) for name in schema.names])
+    nested = [f.name for f in schema if types.is_nested(f.type)]
+    if nested:
+        raise DataError(
+            f"{file} has columns of lists or records: {some(nested)}. Write a column for each "
+            "value, or leave them out."
+        )
+
+
+def _is_text(type_: Any) -> bool:
+    import pyarrow.types as types
+
+    return bool(
+        types.is_string(type_)
+        or types.is_large_string(type_)
+        or types.is_binary(type_)
+        or types.is_large_binary(type_)
+        or types.is_fixed_size_binary(type_)
+    )
+
+
+def _refuse_long_text(file: str, table: Any) -> None:
+    """Refuse words that are short to store and long to write out."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    n_bytes = 0
+    for column in table.columns:
+        if types.is_dictionary(column.type) and _is_text(column.type.value_type):
+            for chunk in column.chunks:
+                lengths = pc.take(pc.binary_length(chunk.dictionary), chunk.indices)
+                n_bytes += pc.sum(lengths).as_py() or 0
+    refuse_many_bytes(file, n_bytes, "has text of")
+
+
 def _recorded(schema: Any) -> tuple[list[str], list[str]]:
     """Columns that pandas wrote as the index of its rows, and those that it calls categories."""
     try:
@@ -64,16 +109,10 @@ def _recorded(schema: Any) -> tuple[list[str], list[str]]:
 
 
 def _plain(file: str, table: Any) -> Any:
-    """Decimals as float64; nested values and bytes are refused."""
+    """Decimals as float64, bytes as text."""
     import pyarrow as pa
     import pyarrow.types as types
 
-    nested = [f.name for f in table.schema if types.is_nested(f.type)]
-    if nested:
-        raise DataError(
-            f"{file} has columns of lists or records: {some(nested)}. Write a column for each "
-            "value, or leave them out."
-        )
     fields = []
     for i, f in enumerate(table.schema):
         value = f.type.value_type if types.is_dictionary(f.type) else f.type
@@ -82,11 +121,7 @@ def _plain(file: str, table: Any) -> Any:
             table = table.set_column(i, f.name, table.column(i).cast(value).cast(pa.string()))
         elif types.is_float16(value):
             f = pa.field(f.name, pa.float64())
-        elif (
-            types.is_binary(value)
-            or types.is_large_binary(value)
-            or types.is_fixed_size_binary(value)
-        ):
+        elif _is_text(value) and not types.is_string(value):
             f = pa.field(f.name, pa.large_string())
         fields.append(f)
     try:

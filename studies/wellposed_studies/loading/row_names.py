@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: What pandas calls columns without a name that it has read and written again.
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*|\.\.\.1")
+_WHOLE = r"-?\d{1,15}(\.0)?"
 #: Names of row names in exports of R, pandas and collections of R's data sets.
 _INDEX = frozenset(
     {"index", "level_0", "__index_level_0__", "rownames", "row.names", "row_names", "rowname"}
@@ -49,7 +50,7 @@ def are_row_names(column: pd.Series, surely: bool = False) -> bool:
     words = column.astype(str)
     if column.empty or not words.is_unique:
         return False
-    if words.str.fullmatch(r"-?\d{1,15}(\.0)?").all():
+    if words.str.fullmatch(_WHOLE).all():
         return not surely or counts_rows(column, in_order=False)
     return not _measures(words)
 
@@ -57,8 +58,7 @@ def are_row_names(column: pd.Series, surely: bool = False) -> bool:
 def _measures(words: pd.Series) -> bool:
     """Whether most words are numbers with decimals."""
     numbers = words.str.fullmatch(r"[-+]?[\d.,]+([eE][-+]?\d+)?%?")
-    whole = words.str.fullmatch(r"-?\d{1,15}(\.0)?")
-    return bool(numbers.mean() > 0.5 and not whole.all())
+    return bool(numbers.mean() > 0.5 and not words.str.fullmatch(_WHOLE).all())
 
 
 def _name_rows_together(columns: pd.DataFrame) -> bool:
@@ -82,16 +82,16 @@ def counts_rows(column: pd.Series, in_order: bool = True) -> bool:
 def leave_out_row_names(sheet: Sheet) -> Sheet:
     """Set aside leading columns that name or number the rows, and name other columns without one.
 
-    Left out are: the first column if it has no name (as `write.csv` and `to_csv` write row
-    names), several without one if their whole numbers or words differ in every row, a first column
-    named like an index whose values all differ, and one that numbers the rows in order under a
-    name such as ``id``.
+    Left out are: the first column if it has no name and holds whole numbers, or values that all
+    differ (as `write.csv` and `to_csv` write row names); several without one if their whole
+    numbers or words differ in every row; a first column named like an index whose values all
+    differ; and one that numbers the rows in order under a name such as ``id``.
     """
     frame = sheet.frame
     names = [str(name) for name in frame.columns]
     leading = next((i for i, name in enumerate(names) if not is_nameless(name)), len(names))
     out: list[int] = []
-    if leading == 1 and len(names) > 1:
+    if leading == 1 and len(names) > 1 and _may_name_rows(frame.iloc[:, 0]):
         out, why = [0], "the first column has no name and was taken for row names"
     elif leading and leading < len(names) and _name_rows_together(frame.iloc[:, :leading]):
         out, why = list(range(leading)), "the first columns have no name and name the rows"
@@ -101,15 +101,30 @@ def leave_out_row_names(sheet: Sheet) -> Sheet:
         out = []
     if out:
         sheet.notes.append(f"{why}: left out (give it another name to keep it as an input)")
-    for i, name in enumerate(names):
-        names[i] = name or f"column {i + 1}"
-    unnamed = [n for i, n in enumerate(names) if n.startswith("column ") and i not in out]
-    if unnamed != [str(c) for c in frame.columns if str(c).startswith("column ")]:
+    names = _with_names(names)
+    unnamed = [n for i, n in enumerate(names) if n != str(frame.columns[i]) and i not in out]
+    if unnamed:
         sheet.notes.append(f"columns without a name were called: {some(unnamed)}")
     frame.columns = names  # type: ignore[assignment]
     sheet.set_aside |= {names[i]: frame.iloc[:, i] for i in out}
     sheet.frame = frame.iloc[:, [i for i in range(len(names)) if i not in out]]
     return sheet
+
+
+def _may_name_rows(column: pd.Series) -> bool:
+    words = column.astype(str)
+    return bool(words.is_unique or words.str.fullmatch(_WHOLE).all())
+
+
+def _with_names(names: list[str]) -> list[str]:
+    """Names with "column 3" for one that is empty."""
+    found = list(names)
+    for i, name in enumerate(found):
+        if not name:
+            found[i] = f"column {i + 1}"
+            while found[i] in names:
+                found[i] += "'"
+    return found
 
 
 def _is_index(name: str, column: pd.Series) -> bool:

@@ -53,12 +53,15 @@ def some(names: Iterable[Any], most: int = 10) -> str:
 def normal(name: Any) -> str:
     """A name as it is compared: composed characters (NFC), no spaces around, one between words.
 
+    Byte order marks and spaces of no width are dropped.
+
     Examples
     --------
     >>> normal(" Gro\\u0308\\u00dfe ") == "Gr\\u00f6\\u00dfe"
     True
     """
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", str(name))).strip()
+    composed = unicodedata.normalize("NFC", str(name))
+    return re.sub(r"\s+", " ", re.sub("[\ufeff\u200b\u2060]", "", composed)).strip()
 
 
 def is_words(column: pd.Series) -> bool:

@@ -90,7 +90,9 @@ def understand_target(what: str, column: Column, task: Task | None) -> Target:
 
 def _refuse_what_is_none(what: str, column: Column) -> None:
     if column.kind == "empty":
-        raise DataError(f"{what} has no value in any row.")
+        words = some(f"{word!r} ({count})" for word, count in column.unknown.items())
+        hint = f" The words {words} say that it is unknown; write classes as other words."
+        raise DataError(f"{what} has no value in any row.{hint if words else ''}")
     if column.kind == "spoilt":
         raise DataError(
             f"{what} has {column.problem}. Write all values as plain numbers, such as 1234.5, and "

@@ -20,7 +20,7 @@ from wellposed_studies.own_table import open_table
 from wellposed_studies.plan import make_plan
 
 
-def npz(path, X: bytes, declared_size: int | None = None):
+def npz(path, X: bytes):
     y = io.BytesIO()
     np.save(y, np.arange(60.0))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -83,6 +83,19 @@ def test_a_parquet_of_many_rows_is_refused_before_it_is_read(tmp_path, monkeypat
     monkeypatch.setattr(limits, "MAX_CELLS", 10**6)
     with pytest.raises(DataError, match="1,000,000 rows of 2 columns; at most 1,000,000 cells"):
         open_table(str(path), "y")
+
+
+def test_words_that_are_short_to_store_and_long_to_write_out_are_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2000, "i4")), ["x" * 10**6])
+    pq.write_table(pa.table({"a": words, "y": np.arange(2000.0)}), path)
+    assert path.stat().st_size < 10**6
+
+    def read():
+        with pytest.raises(DataError, match=r"text of 2\.0 GB; at most 1 GB"):
+            open_table(str(path), "y")
+
+    assert peak(read) < 10_000_000
 
 
 def test_text_of_many_columns_or_bytes_is_refused(tmp_path, monkeypatch):

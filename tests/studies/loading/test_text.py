@@ -80,7 +80,7 @@ def written(table) -> bytes:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(dialects())
 def test_a_table_in_any_dialect_reads_to_the_same_values(tmp_path, table):
@@ -111,6 +111,14 @@ def test_a_first_column_without_a_name_is_no_input(read, lines, columns, index, 
     table = read(lines({name: index, **columns}))
     assert agrees(table, columns)
     assert "was taken for row names: left out" in table.said
+
+
+def test_a_first_column_that_only_lost_its_name_is_an_input(read, lines, columns):
+    for first in (["Rome", "Oslo"] * 30, [1.5, 2.25, 3.125] * 20):
+        table = read(lines({"": first, "column 1": columns["a"], **columns}))
+        assert "columns without a name were called: column 1'" in table.said
+        assert table.X.shape[0] == 60
+        assert table.X.shape[1] > 3
 
 
 @pytest.mark.parametrize("name", ["index", "rownames", "row.names", "level_0"])
