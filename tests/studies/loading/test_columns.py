@@ -146,6 +146,14 @@ def test_na_without_quotes_among_words_in_quotes_is_a_hole_as_r_writes_it(
         read(lines({**columns, "y": words}, separator))
 
 
+@pytest.mark.parametrize(
+    "words", [["NA", "no", "yes"], ['"NA"', "no", '"yes"'], ["NA", '"NA"', '"no"']]
+)
+def test_na_is_a_word_where_quotes_do_not_tell_it_from_others(read, lines, columns, words):
+    text = lines({"a": words * 20, "b": columns["b"], "y": columns["y"]}, header=['"a"', "b", "y"])
+    assert set(read(text).inputs["a"]) == {word.strip('"') for word in words}
+
+
 def test_an_empty_field_is_missing_everywhere(read, lines, columns):
     words = ["" if i % 3 == 0 else "yes" for i in range(60)]
     assert read(lines({**columns, "a": words})).inputs["a"].isna().sum() == 20
