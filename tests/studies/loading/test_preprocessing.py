@@ -10,12 +10,13 @@ import pytest
 from sklearn.utils import Bunch
 
 from wellposed_studies.catalogue.bias_variance.data import split
+from wellposed_studies.catalogue.underconstrained.data import linear_problem, widen
 from wellposed_studies.catalogue.underconstrained.data import test_rows as rows_to_test
-from wellposed_studies.catalogue.underconstrained.data import widen
 from wellposed_studies.data import Selection, load_anew
 from wellposed_studies.loading.preprocessing import as_numbers, input_encoder
 from wellposed_studies.own_table import load_table, open_table
 from wellposed_studies.runner import run
+from wellposed_studies.study import Cell
 
 
 @pytest.fixture
@@ -81,9 +82,9 @@ def test_the_pool_of_bias_and_variance_does_not_see_test_rows(path, mixed):
     first = split(data, np.random.default_rng(0))
     test = np.random.default_rng(0).permutation(90)[:30]
     changed = data.inputs.copy()
-    changed.iloc[test] = [1e6, "Atlantis", -1e6]
+    changed.iloc[test] = [1e30, "Atlantis", -1e30]
     second = split(Bunch(inputs=changed, y=data.y), np.random.default_rng(0))
-    np.testing.assert_array_equal(first["X_pool"], second["X_pool"])
+    np.testing.assert_allclose(first["X_pool"], second["X_pool"], atol=1e-12)
     assert not np.array_equal(first["X_test"], second["X_test"])
     assert np.isfinite(first["X_pool"]).all()
 
@@ -95,12 +96,24 @@ def test_training_sets_of_wide_problems_do_not_see_test_rows(path):
     assert len(test) == 30
     assert not np.isin(test, prepared.pool).any()
     changed = data.inputs.copy()
-    changed.iloc[test] = [1e6, "Atlantis", -1e6]
+    changed.iloc[test] = [1e30, "Atlantis", -1e30]
     again = widen(Bunch(inputs=changed, y=data.y), np.random.default_rng(0))
-    np.testing.assert_array_equal(prepared.X[prepared.pool], again["X"][prepared.pool])
+    np.testing.assert_allclose(prepared.X[prepared.pool], again["X"][prepared.pool], atol=1e-9)
     numbers = Bunch(**widen(Bunch(X=data.X, y=data.y), np.random.default_rng(0)))
-    assert len(numbers.pool) == 90
-    assert len(rows_to_test(numbers, numbers.pool[:10])) == 80
+    assert "pool" not in numbers
+    assert len(rows_to_test(numbers, np.arange(10))) == 80
+
+
+def test_training_rows_with_categories_have_a_solution(path):
+    data = Bunch(**load_table(open_table(path, "y")))
+    twice = np.repeat(np.arange(45), 2)
+    data = Bunch(inputs=data.inputs.iloc[twice], y=data.y[twice])
+    prepared = Bunch(**widen(data, np.random.default_rng(0)))
+    for seed in range(20):
+        cell = Cell(prepared, "mixed", {}, 0, f"{seed:032x}")
+        problem = linear_problem(cell)
+        w = np.linalg.lstsq(problem["X"], problem["y"])[0]
+        np.testing.assert_allclose(problem["X"] @ w, problem["y"], atol=1e-8)
 
 
 def test_how_a_table_was_read_stands_in_manifest_and_digest(toy, path, mixed, tmp_path, caplog):
