@@ -18,6 +18,39 @@ local function neighbour(el)
   return el
 end
 
+-- Words that are too long for a line, with places to break them.
+local function breakable(text)
+  return (text:gsub('[^ ]+', function(word)
+    if utf8.len(word) <= 24 then return word end
+    local parts, n = {}, 0
+    for _, code in utf8.codes(word) do
+      if n > 0 and n % 12 == 0 then parts[#parts + 1] = '\u{200b}' end
+      parts[#parts + 1] = utf8.char(code)
+      n = n + 1
+    end
+    return table.concat(parts)
+  end))
+end
+
+-- A string of Typst's; neither quotes nor dashes nor signs of markup are changed in it.
+local function literal(text)
+  return '"' .. text:gsub('[\\"]', '\\%0') .. '"'
+end
+
+-- What comes from outside, `escaping.markdown` and `escaping.code` in Python, is text.
+local function given(el)
+  local is_code = el.classes:includes 'given-code'
+  if not is_code and not el.classes:includes 'given' then return nil end
+  local text = pandoc.utils.stringify(el.content)
+  if not html then
+    local call = is_code and '#raw(%s);' or '#%s;'
+    return pandoc.RawInline('typst', call:format(literal(breakable(text))))
+  end
+  local classes = breakable(text) ~= text and {'given', 'long'} or {'given'}
+  if is_code then return pandoc.Code(text, pandoc.Attr('', classes)) end
+  return pandoc.Span(el.content, pandoc.Attr('', classes, {dir = 'auto'}))
+end
+
 local function dotted(version)
   local parts = {}
   for i = 1, #version do parts[i] = ('%d'):format(version[i]) end
@@ -38,6 +71,6 @@ local function colophon(doc)
 end
 
 return {
-  {Table = html and scroll or nil, Link = neighbour},
+  {Table = html and scroll or nil, Link = neighbour, Span = given},
   {Pandoc = colophon},
 }

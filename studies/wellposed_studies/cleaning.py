@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from . import atomic, layout
+from .errors import Damaged
+from .reading import read_json
 from .store import Store
 from .study import Source
 
@@ -43,14 +44,30 @@ def clean_study(source: Source, root: Path, *, dry_run: bool) -> Removed:
             if _version_of(folder) == version:
                 continue
             n_runs += 1
-            n_bytes += sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-            if not dry_run:
+            n_bytes += sum(f.lstat().st_size for f in folder.rglob("*"))
+            if dry_run:
+                continue
+            if folder.is_dir() and not folder.is_symlink():
                 shutil.rmtree(folder)
+            else:
+                folder.unlink()
         return Removed(n_cells, n_runs, n_bytes)
 
 
 def _version_of(run: Path) -> int | None:
+    """The version of the study that a run is of; None if it is damaged.
+
+    Raises
+    ------
+    Damaged
+        If the manifest is there and may not be read: it may be sound.
+    """
     try:
-        return int(json.loads((run / "manifest.json").read_text(encoding="utf-8"))["version"])
-    except (OSError, ValueError, KeyError, TypeError):
+        version = read_json(run / "manifest.json")["version"]
+    except Damaged as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
         return None
+    except (OSError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, int) else None

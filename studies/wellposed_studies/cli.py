@@ -1,19 +1,21 @@
 """The command ``wellposed``: list, run, verify, report, clean.
 
+All output goes through `_say`: what comes from outside moves no cursor, and what the terminal's
+encoding lacks is spelled out.
+
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import logging
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import StudyError, suggest
+from .errors import Damaged, StudyError, suggest
+from .escaping import shell, terminal
 
 try:
     import click
@@ -44,14 +46,31 @@ class _Group(click.Group):
             _tell(error)
             ctx.exit(NOT_RUN if ctx.invoked_subcommand == "verify" else error.exit_code)
         except KeyboardInterrupt:
-            click.echo("Error: interrupted; everything that was finished is stored.", err=True)
+            _say("Error: interrupted; everything that was finished is stored.", err=True)
             ctx.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads on: click ends quietly
+                raise
+            _say(f"Error: the system says: {error}.", err=True)
+            ctx.exit(NOT_RUN)
 
 
 def _tell(error: StudyError) -> None:
     """Print an error, after the traceback of a study's own code if there is one."""
     trace = getattr(error, "trace", "")
-    click.echo(f"{trace}\nError: {error}" if trace else f"Error: {error}", err=True)
+    _say(f"{trace}\nError: {error}" if trace else f"Error: {error}", err=True)
+
+
+def _say(text: object, *, err: bool = False, bold: bool = False, nl: bool = True) -> None:
+    """Print text that may hold anything."""
+    click.secho(terminal(text), err=err, bold=bold or None, nl=nl)
+
+
+def _print_anywhere() -> None:
+    """Let no character end a command where the output's encoding does not have it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="wellposed.printable")
 
 
 results_option = click.option(
@@ -75,6 +94,7 @@ def main(verbose: bool) -> None:
       wellposed verify
       wellposed report bias-variance
     """
+    _print_anywhere()
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s")
 
@@ -94,17 +114,17 @@ def list_studies(names: tuple[str, ...]) -> None:
     for name in names or _built_in():
         source = find(name)
         study = source.study
-        click.secho(source.name, bold=True, nl=False)
-        click.echo(f"  {study.title}")
+        _say(source.name, bold=True, nl=False)
+        _say(f"  {study.title}")
         minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
         data = ", ".join(study.data)
         about = f"; {', '.join(minutes)} on two cores" if minutes else ""
         n = len(study.claims)
-        click.echo(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")
+        _say(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")
         for claim in study.claims:
-            click.echo(f"    - {claim.statement}")
+            _say(f"    - {claim.statement}")
     if not names and not _built_in():
-        click.echo("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
+        _say("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
 
 
 @main.command()
@@ -132,6 +152,12 @@ def list_studies(names: tuple[str, ...]) -> None:
     type=click.Choice(["regression", "classification"]),
     help="What the target is, if it is not what it was taken for.",
 )
+@click.option(
+    "--reuse",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Another results folder, whose finished cells are copied.  [default: results]",
+)
+@click.option("--no-reuse", is_flag=True, help="Compute every cell that RESULTS does not have.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def run(
     names: tuple[str, ...],
@@ -142,6 +168,8 @@ def run(
     data: str | None,
     target: str | None,
     task: Any,
+    reuse: Path | None,
+    no_reuse: bool,
     quiet: bool,
 ) -> None:
     """Run studies; all built-in ones if none is named.
@@ -149,7 +177,8 @@ def run(
     Finished cells are stored at once and never computed twice: a run that was interrupted goes on
     where it was when the same command is given again. A study of your own is given by its file.
     With --data your table stands in for the study's real data sets. How it was read, and what
-    its target was taken for, is printed first and stands in the report.
+    its target was taken for, is printed first and stands in the report. Cells that another results
+    folder has (by default `results`) are copied from there.
 
     What is wrong with one study does not keep the others from running. Exits with 0 if all cells
     were computed, whatever the claims say; with 1 if something failed; with 2 on wrong usage, also
@@ -163,6 +192,7 @@ def run(
     """
     from .data import Selection
     from .discovery import find
+    from .results import DEFAULT_RESULTS
     from .runner import Interrupted
     from .runner import run as run_study
     from .verdicts import broken, counts
@@ -170,6 +200,14 @@ def run(
 
     if n_jobs == 0:
         raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
+    other = None if no_reuse else reuse or Path(DEFAULT_RESULTS)
+    if reuse is not None and (no_reuse or not reuse.is_dir()):
+        raise click.BadParameter(
+            "say --reuse FOLDER or --no-reuse."
+            if no_reuse
+            else f"there is no folder {shell([reuse])}.",
+            param_hint="--reuse",
+        )
     sources = [find(name) for name in names or _built_in()]
     own = _own_table(data, target, task)
     codes = []
@@ -179,7 +217,9 @@ def run(
         before, command = _last_run(results, source, given)
         try:
             with watched(source.name, quiet=quiet) as progress:
-                finished = run_study(selection, results, n_jobs=n_jobs, progress=progress)
+                finished = run_study(
+                    selection, results, n_jobs=n_jobs, progress=progress, reuse=other
+                )
         except Interrupted:
             raise
         except StudyError as error:
@@ -188,21 +228,23 @@ def run(
             continue
         manifest = finished.manifest
         finished_names.append(given)
-        click.echo(
+        if copied := manifest.get("reused"):
+            _say(f"{source.name}: {copied['cells']} cells were copied from {copied['folder']}")
+        _say(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
             f"{profile}; claims: {counts(finished.verdicts)}"
         )
         if command and before is not None and before.exists():
-            click.echo(
+            _say(
                 "It is now the run that verify and report read. The one before comes back, without "
                 f"computing anything again, with: {command}"
             )
         if raised := broken(finished.verdicts):
-            click.echo(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
-    place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
+            _say(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
+    place = [] if str(results) == DEFAULT_RESULTS else ["--results", results]
     if finished_names:
-        shown = "".join(f" {shlex.quote(name)}" for name in finished_names if names)
-        click.echo(f"Claims in full: wellposed verify{shown}{place}")
+        shown = finished_names if names else []
+        _say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *place])}")
     if codes:
         sys.exit(max(codes))
 
@@ -211,22 +253,23 @@ def _last_run(results: Path, source: Source, given: str) -> tuple[Path | None, s
     """The folder of a study's last finished run, and the command that makes it the last again;
     "" if there is none, or it was another version's."""
     from .layout import latest_run
+    from .reading import read_manifest
 
     try:
         run = latest_run(results, source.name)
         if run is None:
             return None, ""
-        manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_manifest(run)
         if manifest["version"] != source.study.version:
             return run, ""
         options = {"--profile": manifest["profile"], "--seed": manifest["seed"]}
         if (own := manifest["own_table"]) is not None:
             options |= {"--data": own["path"], "--target": own["target"], "--task": own["task"]}
-    except (StudyError, OSError, ValueError, KeyError):  # damaged: the run writes it anew
+    except (StudyError, OSError):  # damaged: the run writes it anew
         return None, ""
     options["--results"] = results
-    return run, shlex.join(
-        ["wellposed", "run", given, *(str(part) for option in options.items() for part in option)]
+    return run, shell(
+        ["wellposed", "run", given, *(p for option in options.items() for p in option)]
     )
 
 
@@ -238,7 +281,8 @@ def verify(names: tuple[str, ...], results: Path) -> None:
 
     Reads the last finished run of each study and trains nothing. Exits with 0 if all claims held,
     with 1 if one failed or its test raised, with 2 if none did but one was not run (or on wrong
-    usage).
+    usage, or where a file of a run is damaged). After a run on a table of your own it is about that
+    table, and claims on other kinds of data are only counted.
 
     \b
     Example:
@@ -248,17 +292,24 @@ def verify(names: tuple[str, ...], results: Path) -> None:
     from .verdict_text import as_text
     from .verdicts import broken, counts, current_verdicts
 
-    found, raised = set(), False
+    found, raised, damaged = set(), False, False
     for source in [find(name) for name in names or _built_in()]:
-        verdicts, about = current_verdicts(results, source)
-        click.secho(f"{source.name}", bold=True, nl=False)
-        click.echo(f"  {about}")
+        try:
+            verdicts, about = current_verdicts(results, source)
+        except Damaged as error:
+            _tell(error)
+            damaged = True
+            continue
+        _say(source.name, bold=True, nl=False)
+        _say(f"  {about}")
         reasons = set(verdicts["reason"])
         nothing = about.startswith("not run") and len(reasons) == 1
-        click.echo(f"  {reasons.pop()}" if nothing else as_text(verdicts))
-        click.echo(f"  {counts(verdicts)}\n")
+        _say(f"  {reasons.pop()}" if nothing else as_text(verdicts))
+        _say(f"  {counts(verdicts)}\n")
         found |= set(verdicts["verdict"])
         raised = raised or bool(broken(verdicts))
+    if damaged:
+        sys.exit(NOT_RUN)
     if raised or "failed" in found:
         sys.exit(FAILED)
     sys.exit(NOT_RUN if "not run" in found else HELD)
@@ -309,7 +360,7 @@ def report(
             f"reports need {error.name}, which is not installed: pip install 'wellposed[reports]'"
         ) from error
     for path in render(list(names), wanted, engine, results, output):
-        click.echo(os.fspath(path))
+        _say(path)
 
 
 @main.command()
@@ -335,17 +386,17 @@ def clean(names: tuple[str, ...], results: Path, dry_run: bool) -> None:
     for name in names or [n for n in stored if n in known]:
         source = find(name)
         if source.name not in stored:
-            click.echo(f"{source.name}: nothing is stored in {results}")
+            _say(f"{source.name}: nothing is stored in {results}")
             continue
         removed = clean_study(source, results, dry_run=dry_run)
         verb = "would delete" if dry_run else "deleted"
-        click.echo(
+        _say(
             f"{source.name}: {verb} {removed.n_cells} cells and {removed.n_runs} runs "
             f"({removed.n_bytes / 1e6:.1f} MB)"
         )
     foreign = sorted(set(stored) - known)
     if foreign and not names:
-        click.echo(f"Left alone, since they are not built in: {', '.join(foreign)}")
+        _say(f"Left alone, since they are not built in: {', '.join(foreign)}")
 
 
 def _built_in() -> list[str]:
@@ -364,7 +415,7 @@ def _own_table(data: str | None, target: str | None, task: Any) -> OwnTable | No
     from .own_table import describe, open_table
 
     own = open_table(data, target, task)
-    click.echo(describe(own))
+    _say(describe(own))
     return own
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .digest import digest
 from .discovery import find
 from .errors import DataError, StudyError
+from .escaping import visible
 from .loading.thinning import thin
 from .own_table import OwnTable, load_table
 from .study import Data, Profile, Source, Study, stream
@@ -70,13 +71,14 @@ def data_sets(study: Study, own: OwnTable | None) -> dict[str, DataSet]:
     if not replaced:
         tasks = sorted({d.task for d in study.data.values() if not d.synthetic})
         raise DataError(
-            f"{own.name} is a {own.task} table (target {own.target!r}), and the study's real data "
-            f"are {' and '.join(tasks) or 'none: all are drawn from a known truth'}. "
+            f"{visible(own.name)} is a {own.task} table (target {own.target!r}), and the study's "
+            f"real data are {' and '.join(tasks) or 'none: all are drawn from a known truth'}. "
             "If the target was taken for the wrong kind, say --task regression or "
             "--task classification."
         )
     kept = {n: DataSet(n, d, (n,)) for n, d in study.data.items() if d.synthetic}
-    name = f"{own.name}-own" if own.name in kept else own.name
+    name = visible(own.name)
+    name = f"{name}-own" if name in kept else name
     return {name: DataSet(name, None, replaced)} | kept
 
 

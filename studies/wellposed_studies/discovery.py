@@ -15,6 +15,7 @@ from types import CodeType, ModuleType
 from . import catalogue
 from .claims import Claim
 from .errors import StudyError, UnknownStudy, suggest
+from .escaping import visible
 from .study import Source, Study
 
 
@@ -37,8 +38,12 @@ def find(name: str) -> Source:
         If there is none, naming those that are near; or if the file holds no study or several.
     """
     if is_path(name):
-        file = Path(name).expanduser().resolve()
-        return _from_file(str(file), file.stat().st_mtime_ns if file.is_file() else 0)
+        try:
+            file = Path(name).expanduser().resolve()
+            changed = file.stat().st_mtime_ns if file.is_file() else 0
+        except (OSError, RuntimeError, ValueError) as error:  # loops, no permission, no home
+            raise UnknownStudy(f"{visible(name)} is no file that can be read: {error}.") from error
+        return _from_file(str(file), changed)
     return _built_in(name)
 
 
@@ -75,7 +80,9 @@ def _from_file(path: str, changed: int) -> Source:
     if not file.is_file():
         beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
         raise UnknownStudy(f"there is no file {path}. {suggest(file.name, beside)}")
-    name = file.stem.replace("_", "-").lower()
+    name = visible(file.stem.replace("_", "-").lower())
+    if name.strip(".") == "":
+        raise UnknownStudy(f"{visible(path)} has no name before .py, which a study is called by.")
     if name in names():
         raise StudyError(
             f"{path} would be the study {name!r}, which is built in already, and their results "
@@ -91,7 +98,7 @@ def _from_file(path: str, changed: int) -> Source:
     sys.modules[module_name] = module
     try:
         loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
         raise StudyError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return _source(name, path, module)

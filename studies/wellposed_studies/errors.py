@@ -29,6 +29,12 @@ class StoreError(StudyError):
     """The results folder cannot be read or written."""
 
 
+class Damaged(StoreError):
+    """A file in the results folder is not what a run wrote."""
+
+    exit_code = 2
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """A sentence that names what is near `word` among `known`, or all of it.
 

@@ -12,10 +12,8 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
-
-from .errors import StoreError
 
 
 def cells_folder(root: Path, study: str) -> Path:
@@ -43,21 +41,16 @@ def latest_run(root: Path, study: str) -> Path | None:
 
     Raises
     ------
-    StoreError
+    Damaged
         If the pointer to it is damaged.
     """
-    pointer = latest_file(root, study)
-    try:
-        name = json.loads(pointer.read_text(encoding="utf-8"))["run"]
-    except FileNotFoundError:
+    from .reading import read_pointer
+
+    name = read_pointer(latest_file(root, study))
+    if name is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{pointer} is damaged ({error}). Run the study again: what is stored is not computed "
-            "again, and the file is written anew."
-        ) from error
-    folder = runs_folder(root, study) / str(name)
-    return folder if (folder / "manifest.json").is_file() else None
+    folder = runs_folder(root, study) / name
+    return folder if os.path.lexists(folder / "manifest.json") else None
 
 
 def stored_studies(root: Path) -> list[str]:

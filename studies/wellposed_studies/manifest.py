@@ -51,7 +51,10 @@ def environment() -> dict[str, Any]:
 
 def command_line() -> list[str]:
     """The command, without the folder of the program."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else []
+    if not sys.argv:
+        return []
+    program = Path(sys.argv[0]).name
+    return ["wellposed" if program == "__main__.py" else program, *sys.argv[1:]]
 
 
 def describe_run(plan: Plan, started: str, n_jobs: int) -> dict[str, Any]:

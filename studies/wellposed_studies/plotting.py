@@ -5,12 +5,15 @@ Matplotlib and seaborn are imported by `apply_theme` only.
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Iterable, Mapping
 from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .escaping import code, markdown, shell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +119,7 @@ def table(rows: Iterable[Mapping[str, Any]], align: str = "") -> Markdown:
     header = list(rows[0])
     rules = {"l": ":{}-", "r": "-{}:", "c": ":{}:"}
     lines = [[_escape(row[name]) for name in header] for row in [dict(zip(header, header)), *rows]]
-    widths = [min(56, 4 + max(map(len, column))) for column in zip(*lines)]
+    widths = [min(56, 4 + max(map(_length, column))) for column in zip(*lines)]
     dashes = [
         rules[align[i] if i < len(align) else "l"].format("-" * width)
         for i, width in enumerate(widths)
@@ -150,20 +153,21 @@ def verdict_table(verdicts: pd.DataFrame) -> Markdown:
     Examples
     --------
     >>> import pandas as pd
-    >>> row = dict(statement="Ridge shrinks.", measured="ratio", threshold="≤ 1", source="7.1",
-    ...            verdict="held", value=0.5, low=0.4, high=0.6, n=20, data="diabetes", reason="")
+    >>> row = dict(statement="Ridge shrinks.", measured="ratio", threshold="one", source="Hoerl",
+    ...            verdict="held", value=0.5, low=0.4, high=0.6, n=9, data="diabetes", reason="")
     >>> print(verdict_table(pd.DataFrame([row])))  # doctest: +ELLIPSIS
     | Verdict | Claim | Measured | Required | Source |
     ...
-    | **held** | Ridge shrinks. *(diabetes)* | 0.5 (0.4 to 0.6, n = 20): ratio | ≤ 1 | 7.1 |
+    | **held** | Ridge shrinks. *(diabetes)* | 0.5 (0.4 to 0.6, n = 9): ratio | one | Hoerl |
     """
     return table(
         {
             "Verdict": _mark(row),
-            "Claim": row["statement"] + (f" *({row['data']})*" if row["data"] else ""),
+            "Claim": markdown(row["statement"])
+            + (f" *({markdown(row['data'])})*" if row["data"] else ""),
             "Measured": _measured(row),
-            "Required": row["threshold"].replace("-", "−"),
-            "Source": row["source"],
+            "Required": markdown(row["threshold"].replace("-", "−")),
+            "Source": markdown(row["source"]),
         }
         for row in verdicts.to_dict("records")
     )
@@ -193,9 +197,9 @@ def failures(verdicts: pd.DataFrame) -> Markdown:
         n = int((verdicts["verdict"] != "held").sum())
         return Markdown(f"No claim failed, and {n} were not run." if n else "Every claim held.")
     lines = [
-        f"- {row['statement']} Measured was {evidence(row)}, required "
-        f"{row['threshold'].replace('-', '−')}: {row['measured']}."
-        + (f" *{row['reason'][0].upper()}{row['reason'][1:]}.*" if row["reason"] else "")
+        f"- {markdown(row['statement'])} Measured was {evidence(row)}, required "
+        f"{markdown(row['threshold'].replace('-', '−'))}: {markdown(row['measured'])}."
+        + (f" *{markdown(row['reason'][0].upper() + row['reason'][1:])}.*" if row["reason"] else "")
         for row in failed
     ]
     return Markdown("\n".join(["These claims did not hold:\n", *lines]))
@@ -215,30 +219,31 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
         One row a part of the record; digests are cut to 12 digits.
     """
     packages = ", ".join(f"{key} {value}" for key, value in manifest["packages"].items())
+    commit = manifest["commit"]
     entries = {
-        "Study": f"`{manifest['study']}`, version {manifest['version']}, "
+        "Study": f"{code(manifest['study'])}, version {manifest['version']}, "
         f"code `{manifest['code'][:12]}`",
         "Run": f"{manifest['profile']} profile, {manifest['cells']} cells, "
         f"{manifest['repetitions']} repetitions, seed {manifest['seed']}, "
         f"finished {manifest['finished']}",
-        "Command": f"`{' '.join(manifest['command'])}`",
-        "Commit": f"`{manifest['commit'] or 'not in a git repository'}`",
-        "Machine": f"{_plain(manifest['cpu'])}, {manifest['processors']} processors, "
-        f"{_plain(manifest['platform'])}, {manifest['threads_per_cell']} thread a cell",
-        "Versions": f"python {manifest['python']}, {packages}",
+        "Command": code(shell(manifest["command"])),
+        "Commit": f"`{commit}`" if commit else "not in a git repository",
+        "Machine": f"{markdown(manifest['cpu'])}, {manifest['processors']} processors, "
+        f"{markdown(manifest['platform'])}, {manifest['threads_per_cell']} thread a cell",
+        "Versions": f"python {manifest['python']}, {markdown(packages)}",
     }
     for name, data in manifest["data"].items():
         shapes = ", ".join(
-            f"{key} {' × '.join(map(str, shape)) or 'scalar'}"
+            f"{markdown(key)} {' × '.join(map(str, shape)) or 'scalar'}"
             for key, shape in data["shapes"].items()
         )
-        source = _plain(data["source"]) if data["source"] else ""
-        notes = _plain("; ".join(data.get("notes", [])))
+        source = markdown(data["source"]) if data["source"] else ""
+        notes = markdown("; ".join(data.get("notes", [])))
         parts = (source, notes, shapes, f"SHA-256 `{data['digest'][:12]}`")
-        entries[f"Data: {name}"] = "; ".join(filter(None, parts))
+        entries[f"Data: {markdown(name)}"] = "; ".join(filter(None, parts))
     if own := manifest.get("own_table"):
         read = [f"the target {own['target']!r} taken for {own['meaning']}", *own["notes"]]
-        entries["Read as"] = _plain("; ".join(read))
+        entries["Read as"] = markdown("; ".join(read))
     return table({"Entry": key, "Value": value} for key, value in entries.items())
 
 
@@ -279,7 +284,9 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
         has_report = Path(f"{name}.qmd").exists() and profile != "not run yet"
         rows.append(
             {
-                "Study": f"[{study.title}]({name}.html)" if has_report else study.title,
+                "Study": f"[{markdown(study.title)}]({name}.html)"
+                if has_report
+                else markdown(study.title),
                 "Profile": profile,
                 "Held": counts.get("held", 0),
                 "Failed": counts.get("failed", 0),
@@ -292,8 +299,8 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
 
 def _measured(row: Mapping[Any, Any]) -> str:
     if row["verdict"] == "not run":
-        return f"not run: {_plain(row['reason'])}"
-    return f"{evidence(row)}: {row['measured']}"
+        return f"not run: {markdown(row['reason'])}"
+    return f"{evidence(row)}: {markdown(row['measured'])}"
 
 
 def evidence(row: Mapping[Any, Any]) -> str:
@@ -328,9 +335,9 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}g}".replace("-", "−")
 
 
-def _plain(text: Any) -> str:
-    """Text that is not to be read as Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>#$@~^])", r"\\\1", str(text))
+def _length(cell: str) -> int:
+    """About how many letters of a cell are seen."""
+    return len(html.unescape(re.sub(r"\{\.given(-code)?\}", "", cell)))
 
 
 def _escape(value: Any) -> str:

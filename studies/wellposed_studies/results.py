@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+
+from .errors import Damaged
+from .escaping import shell, visible
+from .reading import AGAIN, read_manifest, read_table, read_verdicts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +73,7 @@ class Results:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        return json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+        return read_manifest(self.folder)
 
     @property
     def profile(self) -> str:
@@ -96,11 +98,21 @@ class Results:
 
     @property
     def verdicts(self) -> pd.DataFrame:
-        return pd.read_parquet(self.folder / "verdicts.parquet")
+        return read_verdicts(self.folder)[0]
 
     @property
     def timings(self) -> pd.DataFrame:
-        return pd.read_parquet(self.folder / "timings.parquet")
+        return read_table(self.folder / "timings.parquet").to_pandas()
+
+    def stand_in(self, declared: str) -> str | None:
+        """What was run as the data set that the study declares under this name.
+
+        Its own name, that of the user's table in its place, or None if neither was run.
+        """
+        for name, record in self.manifest["data"].items():
+            if declared in record["answers_to"]:
+                return str(name)
+        return None
 
     def restricted_to(self, data: str) -> Results:
         """The same results, showing only the data set of this name."""
@@ -224,13 +236,32 @@ class Results:
             )
         return figures[name](self)
 
+    def check(self) -> None:
+        """Read everything there is, so that what is damaged is known before a report begins.
+
+        Raises
+        ------
+        Damaged
+            With a sentence that names the file.
+        """
+        lacking = {"manifest.json", "verdicts.parquet", "timings.parquet"}
+        for name in sorted(lacking.union(self.manifest.get("files", []))):
+            path = self.folder / name
+            try:
+                read_table(path) if path.suffix == ".parquet" else read_manifest(self.folder)
+            except FileNotFoundError:
+                raise Damaged(f"{visible(path)} is missing. {AGAIN}") from None
+        read_verdicts(self.folder)
+
     def _read(self, kind: str, name: str, known: list[str]) -> Any:
         if name not in known:
             raise KeyError(
                 f"{self.name} has nothing named {name!r} in its {kind}; it has "
                 f"{', '.join(known) or 'none'}."
             )
-        return pq.read_table(self.folder / kind / f"{name}.parquet")
+        return read_table(
+            self.folder / kind / f"{name}.parquet", ["data"] if kind == "arrays" else []
+        )
 
     def _select(self, frame: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
         if self.only is not None and "data" in frame:
@@ -269,8 +300,9 @@ def load(name: str, results: str | os.PathLike[str] | None = None) -> Results:
     root = Path(results or os.environ.get(RESULTS_VARIABLE) or DEFAULT_RESULTS)
     folder = latest_run(root, source.name)
     if folder is None:
+        command = shell(["wellposed", "run", name, "--results", root])
         raise FileNotFoundError(
-            f"{root} holds no finished run of {source.name}. Make one with: wellposed run {name} "
-            f"--results {root}"
+            f"{visible(root)} holds no finished run of {visible(source.name)}. Make one with: "
+            f"{command}"
         )
     return Results(folder, source)

@@ -22,11 +22,13 @@ from filelock import FileLock, Timeout
 from . import atomic, layout
 from .data import Selection
 from .encoding import to_tables
-from .errors import StudyError
+from .errors import Damaged, StudyError
+from .escaping import visible
 from .executors import Executor, make_executor
 from .manifest import describe_run
 from .measuring import Measure, Outcome
 from .plan import Plan, make_plan
+from .reading import read_manifest
 from .results import Results
 from .store import Store, parquet_bytes, record_of
 from .verdicts import judge
@@ -75,6 +77,7 @@ def run(
     n_jobs: int = 1,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    reuse: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Compute the cells that are missing, store each as it is done, and finish the tables.
 
@@ -90,6 +93,9 @@ def run(
         Another way to compute cells.
     progress : Progress or None
         Who watches.
+    reuse : path or None
+        Another results folder. What it has of the missing cells, computed by the same text of the
+        study, is copied and not computed again.
 
     Returns
     -------
@@ -124,6 +130,9 @@ def run(
         atomic.write(record, _json(manifest | {"finished": None}))
         store = Store(layout.cells_folder(root, name))
         store.discard_unusable()
+        copied = _copy_cells(plan, store, root, reuse)
+        if copied and reuse is not None:
+            manifest["reused"] = {"folder": str(Path(reuse).resolve()), "cells": copied}
         _warn_if_code_changed(store, plan)
         _compute_missing(plan, store, executor, run_id, progress)
         finished = _finish(plan, store, manifest, root, run_id)
@@ -145,6 +154,25 @@ def _locked(path: Path, progress: Progress) -> Iterator[None]:
                 lock.acquire()
         stack.callback(lock.release)
         yield
+
+
+def _copy_cells(
+    plan: Plan,
+    store: Store,
+    root: Path,
+    reuse: str | os.PathLike[str] | None,
+) -> int:
+    """Copy missing cells that the same code computed for another results folder; how many."""
+    name = plan.source.name
+    if reuse is None or Path(reuse).resolve() == root.resolve():
+        return 0
+    missing = {cell.key for cell in plan.cells} - store.keys()
+    known = {"version": str(plan.source.study.version), "code": plan.source.code}
+    try:
+        return store.copy(Store(layout.cells_folder(Path(reuse), name)), missing, known)
+    except Damaged as error:
+        logger.warning("no cells are taken from %s: %s", visible(reuse), error)
+        return 0
 
 
 def _compute_missing(
@@ -218,7 +246,7 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
     for part in parts:
         mine = sum(key in wanted for key in part.column("key").to_pylist())
         if mine:
-            computed_by[record_of(part)["run"]] += mine
+            computed_by[record_of(part).get("run", "unknown")] += mine
     folder = layout.runs_folder(root, name) / f"{plan.selection.profile}-{run_id}"
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = manifest | {"finished": finished, "computed_by": dict(sorted(computed_by.items()))}
@@ -232,6 +260,8 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
         results = Results(folder, plan.source)
         _derive(results)
         write_verdicts(results)
+        files = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*.parquet"))
+        atomic.write(folder / "manifest.json", _json(manifest | {"files": files}))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -276,12 +306,15 @@ def _delete_superseded(folder: Path, manifest: dict[str, Any]) -> None:
         if other.name == folder.name:
             continue
         try:
-            plan = json.loads((other / "manifest.json").read_text(encoding="utf-8"))["plan"]
-        except (OSError, ValueError, KeyError):
+            plan = read_manifest(other)["plan"]
+        except (OSError, Damaged):
             plan = manifest["plan"]
         if plan == manifest["plan"]:
             shutil.rmtree(other, ignore_errors=True)
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        text = json.dumps(value, indent=2) + "\n"  # bytes of a file name that are no UTF-8
+    return text.encode()

@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 
 from . import atomic
 from .encoding import to_rows
-from .errors import StoreError
+from .errors import Damaged
+from .escaping import visible
 from .measuring import Outcome
+from .reading import read_bytes, table_from
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +59,38 @@ class Store:
         StoreError
             If the disk is full or the folder is read-only; what was stored before is unharmed.
         """
-        if not outcomes:
-            return
-        content = parquet_bytes(to_rows(outcomes).replace_schema_metadata(record))
+        if outcomes:
+            self._write(to_rows(outcomes).replace_schema_metadata(record))
+
+    def copy(self, other: Store, keys: set[str], record: dict[str, str]) -> int:
+        """Copy cells from another store, each part with its record.
+
+        Parameters
+        ----------
+        other : Store
+            Only read. What is damaged in it is left out.
+        keys : set of str
+            Which cells.
+        record : dict of str to str
+            What a part's record has to say for its cells to be taken.
+
+        Returns
+        -------
+        int
+            How many cells were copied.
+        """
+        left = set(keys)
+        for part in other.parts() if left else ():
+            if record.items() <= record_of(part).items():
+                found = part.column("key").to_pylist()
+                rows = [i for i, key in enumerate(found) if key in left and key not in found[:i]]
+                if rows:
+                    self._write(part.take(pa.array(rows, pa.int64())))
+                    left.difference_update(found)
+        return len(keys) - len(left)
+
+    def _write(self, part: pa.Table) -> None:
+        content = parquet_bytes(part)
         name = hashlib.sha256(content).hexdigest()
         atomic.make_folder(self.folder)
         atomic.write(self.folder / f"{name}.parquet", content)
@@ -100,18 +131,23 @@ class Store:
             if table is not None and record_of(table).get("version") == str(version):
                 continue
             n_cells += 0 if table is None else len(table)
-            n_bytes += path.stat().st_size
+            n_bytes += path.lstat().st_size
             if not dry_run:
-                with atomic.explained(self.folder):
-                    path.unlink()
+                self._delete(path)
         return n_cells, n_bytes
 
     def discard_unusable(self) -> None:
         """Delete damaged files and leftovers of killed runs."""
         for path in [*self._files(), *self._leftovers()]:
             if path.suffix != ".parquet" or self._read(path, ["key"]) is None:
-                with atomic.explained(self.folder):
-                    path.unlink(missing_ok=True)
+                self._delete(path)
+
+    def _delete(self, path: Path) -> None:
+        with atomic.explained(self.folder):
+            if path.is_dir() and not path.is_symlink():
+                logger.warning("%s is a folder and no cell; it is left alone", visible(path))
+            else:
+                path.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("[!.]*.parquet"))
@@ -120,18 +156,34 @@ class Store:
         return sorted(self.folder.glob(f"{atomic.TEMPORARY}*"))
 
     def _read(self, path: Path, columns: list[str] | None) -> pa.Table | None:
+        """The cells in a file; None if it is damaged, or no file of cells."""
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error}.") from error
-        if hashlib.sha256(content).hexdigest() != path.stem:
-            logger.warning("%s is damaged; the cells in it will be computed again", path)
+        except Damaged as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            content = b""
+        whole = hashlib.sha256(content).hexdigest() == path.stem
+        table = table_from(content, columns) if whole else None
+        if table is None or not _holds_cells(table, columns or ["key", "seconds"]):
+            logger.warning("%s is damaged; the cells in it will be computed again", visible(path))
             return None
-        return pq.read_table(pa.BufferReader(content), columns=columns)
+        return table
+
+
+def _holds_cells(table: pa.Table, columns: list[str]) -> bool:
+    """Whether a table, of which these columns were read, is one that `Store.add` writes."""
+    types = {"key": pa.string(), "seconds": pa.float64()}
+    return set(columns) <= set(table.column_names) and all(
+        table.schema.field(name).type == types[name] for name in columns if name in types
+    )
 
 
 def record_of(table: pa.Table) -> dict[str, str]:
     """What was written beside the cells of a part."""
-    return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    return {
+        k.decode(errors="replace"): v.decode(errors="replace")
+        for k, v in (table.schema.metadata or {}).items()
+    }

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isinf, isnan, nan
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from .claims import Claim, Estimate, Threshold
+from .errors import Damaged
+from .escaping import shell, visible
 from .layout import latest_run
+from .reading import AGAIN, read_verdicts
 from .results import Results
 from .study import Source
 
@@ -127,11 +131,17 @@ def judge(results: Results) -> pd.DataFrame:
     DataFrame
         One row a claim, see `Results.verdicts`.
     """
-    claims = results.source.study.claims
     rows: dict[str, dict[str, object]] = {}
     uncertain: list[tuple[Claim, Results, Estimate]] = []
-    for claim in claims:
-        view = _view(results, claim)
+    skipped = not_asked(results)
+    claims: list[Claim] = []
+    for declared in results.source.study.claims:
+        if declared in skipped:
+            continue
+        claim, view = _view(results, declared)
+        if claim.name in rows or claim.name in {other.name for other in claims}:
+            continue  # the same statement on two data sets, in whose place there is one table
+        claims.append(claim)
         if view is None:
             reason = f"{claim.data} was not run, nor a table that stands in for it"
             rows[claim.name] = _row(claim, "not run", reason=reason)
@@ -190,14 +200,35 @@ def _why_not(threshold: Threshold, estimate: Estimate, level: float) -> str:
     return f"{UNDECIDED}: the interval reaches across the threshold"
 
 
-def _view(results: Results, claim: Claim) -> Results | None:
-    """The results that a claim is about, or None if its data were not run."""
+def not_asked(results: Results) -> list[Claim]:
+    """Claims on real data sets that a user's table took the place of, and is no table like."""
+    if results.manifest["own_table"] is None:
+        return []
+    declared = results.source.study.data
+    return [
+        claim
+        for claim in results.source.study.claims
+        if claim.data is not None
+        and not declared[claim.data].synthetic
+        and results.stand_in(claim.data) is None
+    ]
+
+
+def _view(results: Results, claim: Claim) -> tuple[Claim, Results | None]:
+    """A claim in the words of what was run, and the results that it is about; None if its data
+    were not run."""
     if claim.data is None:
-        return results
-    for name, record in results.manifest["data"].items():
-        if claim.data in record["answers_to"]:
-            return results.restricted_to(name)
-    return None
+        return claim, results
+    name = results.stand_in(claim.data)
+    if name is None:
+        return claim, None
+    word = re.compile(rf"(?<!\w){re.escape(claim.data)}(?!\w)")
+    own = replace(
+        claim,
+        name=word.sub(lambda _: name, claim.name),
+        statement=word.sub(lambda _: name, claim.statement),
+    )
+    return own, results.restricted_to(name)
 
 
 def _row(
@@ -245,7 +276,7 @@ def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
     tables where it is not. Without a finished run of this version every claim is "not run".
     """
     folder = latest_run(root, source.name)
-    command = f"wellposed run {source.spec} --results {root}"
+    command = shell(["wellposed", "run", source.spec, "--results", root])
     if folder is None:
         return not_run(source.study.claims, f"there is no finished run: {command}"), "not run"
     results = Results(folder, source)
@@ -254,16 +285,36 @@ def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
     if manifest["version"] != version:
         reason = f"finished was version {manifest['version']}, the study is {version}: {command}"
         return not_run(source.study.claims, reason), "not run in this version"
-    stored = pq.read_table(folder / "verdicts.parquet")
-    same_code = (stored.schema.metadata or {}).get(b"code") == source.code.encode()
-    complete = set(COLUMNS) <= set(stored.column_names)
-    verdicts = stored.to_pandas() if same_code and complete else judge(results)
+    verdicts, code = _stored(folder)
+    same_code = code == source.code
+    if not same_code or not set(COLUMNS) <= set(verdicts.columns):
+        verdicts = judge(results)
     about = (
         f"profile {results.profile}, seed {manifest['seed']}, {', '.join(results.data_names)}, "
         f"finished {manifest['finished']}"
         + ("" if same_code else "; judged anew, since the study's file has changed since then")
     )
-    return verdicts, about
+    return verdicts, about + _left_out(results)
+
+
+def _stored(folder: Path) -> tuple[pd.DataFrame, str]:
+    try:
+        return read_verdicts(folder)
+    except FileNotFoundError:
+        raise Damaged(f"{visible(folder / 'verdicts.parquet')} is missing. {AGAIN}") from None
+
+
+def _left_out(results: Results) -> str:
+    """How many claims the run's data had no part in, for the end of a line."""
+    left_out = not_asked(results)
+    if not left_out:
+        return ""
+    tasks = sorted({results.source.study.data[str(claim.data)].task for claim in left_out})
+    n = len(left_out)
+    return (
+        f"; {n} claim{'' if n == 1 else 's'} on {' and '.join(tasks)} data "
+        f"{'was' if n == 1 else 'were'} not asked for"
+    )
 
 
 def broken(verdicts: pd.DataFrame) -> list[str]:

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from .escaping import visible
 from .runner import Progress
 
 #: Seconds between the lines that stand in for the bar where there is no terminal.
@@ -47,9 +48,10 @@ def watched(name: str, *, quiet: bool = False) -> Iterator[Progress]:
     quiet : bool
         Draw nothing anywhere.
     """
-    console = Console(stderr=True, quiet=quiet)
+    name = visible(name)
+    console = Console(stderr=True, quiet=quiet, markup=False, highlight=False, emoji=False)
     bar = Bar(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("cells,"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import io
 import logging
+import re
 import sys
 
 import numpy as np
@@ -60,6 +62,8 @@ def studies(tmp_path, monkeypatch):
 
 
 def cells(markdown: str) -> list[list[str]]:
+    """What is read in each cell of a table."""
+    markdown = html.unescape(re.sub(r"\[([^]]*)\]\{\.given(-code)?\}", r"\1", markdown))
     lines = [line for line in markdown.splitlines() if not line.startswith(("|:", "|-"))]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -137,16 +141,16 @@ def test_failures_say_what_is_contradicted_and_what_is_open(studies):
     assert plotting.failures(held) == "Every claim held."
     others = finished.verdicts[finished.verdicts["verdict"] != "failed"]
     assert plotting.failures(others) == "No claim failed, and 1 were not run."
-    row = {"statement": "S.", "measured": "m", "threshold": "≥ 0", "verdict": "failed"}
+    row = {"statement": "So.", "measured": "mm", "threshold": "≥ 0", "verdict": "failed"}
     row |= {"value": -1.0, "low": -2.0, "high": 0.5, "n": 7, "reason": "undecided: across"}
-    line = "- S. Measured was −1 (−2 to 0.5, n = 7), required ≥ 0: m. *Undecided: across.*"
+    line = "- So. Measured was −1 (−2 to 0.5, n = 7), required [≥ 0]{.given}: mm. *Undecided: across.*"
     assert plotting.failures(pd.DataFrame([row])).endswith(line)
 
 
 def test_the_manifest_says_what_ran(studies):
     _, finished = studies
     rows = dict(cells(plotting.manifest_block(finished.manifest))[1:])
-    assert rows["Study"].startswith("`one`, version")
+    assert rows["Study"].startswith("one, version")
     assert rows["Run"].startswith("quick profile, 3 cells, 1 repetitions, seed 0, finished 20")
     assert f"numpy {np.__version__}" in rows["Versions"]
     assert finished.manifest["data"]["none"]["digest"][:12] in rows["Data: none"]

@@ -1,7 +1,8 @@
-"""What the built-in studies' figures share: blank axes, and data sets that may be missing."""
+"""What the built-in studies' figures share: blank axes, and those of data not run."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ..plotting import WIDTH
@@ -31,18 +32,14 @@ def new(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) ->
     return figure, figure.subplots(rows, columns, **options)
 
 
-def stand_in(results: Results, data: str) -> str | None:
-    """The data set of this name, or the user's table in its place; None if neither was run."""
-    for name, record in results.manifest["data"].items():
-        if data in record["answers_to"]:
-            return str(name)
-    return None
-
-
-def absent(data: str) -> Figure:
-    """A figure that says that a data set was not run, so that a report is complete without it."""
+def absent(results: Results, data: str) -> Figure:
+    """A figure that says that the run had no data of this kind, so that a report is complete."""
     figure, ax = new(height=0.9)
     ax.set_axis_off()
-    text = f"{data} was not part of this run: a table of the user's own took the real data's place."
-    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
+    task = results.source.study.data[data].task
+    text = (
+        "Not part of this run: a table of the user's own took the place of the real data, and it "
+        f"is no {task} table."
+    )
+    ax.text(0.5, 0.5, textwrap.fill(text, 70), ha="center", va="center", transform=ax.transAxes)
     return figure

@@ -221,6 +221,7 @@ subset = {
   Header = function(el) return header(el) end,
   Span = function(el)
     if el.classes[1] == 'equation' then return equation(el) end
+    if el.classes[1] == 'given' or el.classes[1] == 'given-code' then return el, false end
     check(el, set('header-section-number', 'label'), {})
   end,
   Code = function(el) check(el, {}, {}) end,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...escaping import mathtext
 from ...plotting import PALETTE
-from .._drawing import absent, new, stand_in
+from .._drawing import absent, new
 from .claims import ridge_closed_form
 from .data import REGULARIZERS, word
 from .tables import Axis
@@ -81,9 +82,9 @@ def _names(loss: str, known: bool) -> dict[str, str]:
 def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> Figure:
     """Six panels, one a regularizer: the components from off to strong, with 95 % intervals."""
     known = sampling == "independent"
-    name = stand_in(results, data)
+    name = results.stand_in(data)
     if name is None:
-        return absent(data)
+        return absent(results, data)
     data = name
     figure, axes = new(2, 3, 4.6, sharey=True)
     names = _names(loss, known)
@@ -104,7 +105,7 @@ def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> F
     axes[0, 0].set_ylim(bottom=min(0.0, axes[0, 0].get_ylim()[0]))
     _cap(axes[0, 0], results, data, loss, sampling)
     for ax in axes[:, 0]:
-        ax.set_ylabel(f"{data}: {UNITS[loss]}")
+        ax.set_ylabel(f"{mathtext(data, 24)}: {UNITS[loss]}")
     _legend(figure, axes[0, 0])
     return figure
 
@@ -190,7 +191,7 @@ def trades(results: Results) -> Figure:
         ends = _reach(rows["gain"], rows["low"], rows["high"])
         ax.errorbar(rows["gain"], y, xerr=ends, fmt="D", color=LOOK["error"][0], capsize=3)
         ax.axvline(0, color="#52606d", lw=0.8)
-        ax.set_title(f"{data}\n{UNITS[loss].replace(' (nats)', '')}")
+        ax.set_title(f"{mathtext(data, 24)}\n{UNITS[loss].replace(' (nats)', '')}")
         ax.grid(axis="y", visible=False)
     axes[0, 0].set_yticks(y, [word(name) for name in REGULARIZERS])
     axes[0, 0].invert_yaxis()
@@ -231,7 +232,7 @@ def slopes(results: Results) -> Figure:
                 label=part,
             )
         ax.axvline(0, color="#52606d", lw=0.8)
-        ax.set_title(f"{data}\n{UNITS[loss].replace(' (nats)', '')}")
+        ax.set_title(f"{mathtext(data, 24)}\n{UNITS[loss].replace(' (nats)', '')}")
         ax.grid(axis="y", visible=False)
     axes[0, 0].set_yticks(y, [word(name) for name in REGULARIZERS])
     axes[0, 0].invert_yaxis()
@@ -249,7 +250,7 @@ def bootstraps(results: Results) -> Figure:
         ("diabetes", "squared", "subsample"),
         ("digits", "log", "subsample"),
     ]
-    named = [(stand_in(results, data), loss, sampling) for data, loss, sampling in sets]
+    named = [(results.stand_in(data), loss, sampling) for data, loss, sampling in sets]
     present = [(name, loss, sampling) for name, loss, sampling in named if name is not None]
     figure, axes = new(1, len(present), 3.0, squeeze=False)
     for ax, (name, loss, sampling) in zip(axes[0], present):
@@ -273,7 +274,7 @@ def bootstraps(results: Results) -> Figure:
                     mfc=color if fresh else "white",
                     label=f"{part}, {'new training sets' if fresh else 'bootstraps of one'}",
                 )
-        ax.set_title(name)
+        ax.set_title(mathtext(name, 24))
         ax.set_ylabel(UNITS[loss])
         _ticks(ax, x, labels, axis.off)
         ax.set_xlabel("L2 strength →")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...escaping import mathtext
 from ...plotting import PALETTE
 from .._drawing import new
 
@@ -32,7 +33,9 @@ def band(ax: Axes, x: Any, runs: np.ndarray, color: str, **options: Any) -> None
 
 def sets_of(results: Results, frame: Any) -> list[str]:
     """The data sets in a table, drawn ones first."""
-    return [name for name in results.data_names if (frame["data"] == name).any()]
+    synthetic = {name: record["synthetic"] for name, record in results.manifest["data"].items()}
+    present = [name for name in results.data_names if (frame["data"] == name).any()]
+    return sorted(present, key=lambda name: not synthetic[name])
 
 
 def geometry(results: Results) -> Figure:
@@ -85,13 +88,13 @@ def valley(results: Results) -> Figure:
             for column in ("train", "train_row_space", "test")
         }
         moves = wide["train"].index.to_numpy()
-        options: dict[str, Any] = {"ls": line, "label": f"{name}, null space"}
+        options: dict[str, Any] = {"ls": line, "label": f"{mathtext(name)}, null space"}
         band(axes[0], moves, wide["train"].to_numpy(), color, **options)
-        options = {"ls": line, "lw": 0.8, "label": f"{name}, row space"}
+        options = {"ls": line, "lw": 0.8, "label": f"{mathtext(name)}, row space"}
         band(axes[0], moves, wide["train_row_space"].to_numpy(), color, **options)
         test = wide["test"].to_numpy()
         start = test[np.abs(moves).argmin()]
-        band(axes[1], moves, test / start, color, ls=line, label=name)
+        band(axes[1], moves, test / start, color, ls=line, label=mathtext(name))
     axes[0].set_ylim(-0.15, 4)
     axes[0].set_title("training error")
     axes[0].set_ylabel("share of the targets' mean square")
@@ -121,7 +124,7 @@ def minimum_norm(results: Results) -> Figure:
         wide = path[path["data"] == name].pivot(
             index="relative_strength", columns="repetition", values="distance"
         )
-        options = {"marker": "os"[k % 2], "ls": ["-", "--"][k % 2], "label": name}
+        options = {"marker": "os"[k % 2], "ls": ["-", "--"][k % 2], "label": mathtext(name)}
         band(axes[1], wide.index, wide.to_numpy(), PALETTE[k], **options)
     labels = ["descent", "momentum", "Adam", "random\nstart"]
     axes[0].set_xticks(range(len(solvers)), labels)
@@ -139,7 +142,7 @@ def minimum_l1(results: Results) -> Figure:
     """How near the L1 path comes to basis pursuit, and with how many weights."""
     path = results.table("l1_path")
     path["problem"] = [
-        name if k != k else f"{name}, {int(k)} true weights"
+        mathtext(name) if k != k else f"{mathtext(name)}, {int(k)} true weights"
         for name, k in zip(path["data"], path["k"])
     ]
     figure, axes = new(1, 2, 3.0)
@@ -172,7 +175,7 @@ def growth(results: Results) -> Figure:
             part = table[(table["data"] == name) & (table["l2"] == l2)]
             for ax, column in zip(axes, ("norm", "angle", "margin")):
                 wide = part.pivot(index="step", columns="repetition", values=column)
-                label = f"{name}, {'no penalty' if l2 == 0 else f'L2 {l2:g}'}"
+                label = f"{mathtext(name)}, {'no penalty' if l2 == 0 else f'L2 {l2:g}'}"
                 band(ax, wide.index, wide.to_numpy(), PALETTE[k], ls=line, label=label)
     axes[0].set_ylabel("norm of the weights")
     axes[1].set_ylabel("angle to the maximum-margin\ndirection (degrees)")

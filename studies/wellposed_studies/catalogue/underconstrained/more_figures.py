@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...claims import mean
+from ...escaping import mathtext
 from ...plotting import PALETTE
 from .._drawing import absent, new
 from . import figures
@@ -28,7 +29,7 @@ PENALTIES = {"l1": (PALETTE[1], "D", "-."), "l2": (PALETTE[0], "s", "-")}
 def filters(results: Results) -> Figure:
     """What L2 leaves of each coordinate, and what L1 leaves of each weight."""
     if "soft_thresholds" not in results.table_names:
-        return absent("diabetes")
+        return absent(results, "diabetes")
     figure, axes = new(1, 2, 3.2)
     _shrinkage(axes[0], results)
     table = results.table("soft_thresholds")
@@ -125,7 +126,7 @@ def penalty_paths(results: Results) -> Figure:
             part = wide.xs(penalty, level="path")
             look = (color, marker, line, penalty.upper())
             _with_interval(ax, part.index, part.to_numpy(), *look, bounds=bounds)
-        ax.set_title(name)
+        ax.set_title(mathtext(name, 24))
         ax.set_ylabel("mean squared error" if regression else "share of wrong labels")
         ax.set(xscale="log", xlabel="strength, share of the strongest")
         ax.set_ylim(0, 1.15 * none if regression else None)
@@ -167,7 +168,13 @@ def spreads(results: Results) -> Figure:
     for k, name in enumerate(sets_of(results, table)):
         x = np.arange(len(treatments)) + (k - 0.5) * 0.16
         predictions = _predictions(results, name)
-        options = {"color": PALETTE[k], "marker": "os"[k % 2], "ls": "", "ms": 6, "label": name}
+        options = {
+            "color": PALETTE[k],
+            "marker": "os"[k % 2],
+            "ls": "",
+            "ms": 6,
+            "label": mathtext(name),
+        }
         axes[0].plot(x, [spread(predictions[t]) for t in treatments], **options)
         errors = results.matrix("test_error", rows="treatment", question="seeds", data=name)
         low, middle, high = np.quantile(errors.loc[treatments], [0.1, 0.5, 0.9], axis=1)
