@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .escaping import code, markdown, shell
+from .fonts import FONT, fallback, warn_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ _MARKS = {"held": "**held**", "failed": "**FAILED**", "not run": "not run"}
 
 
 def apply_theme() -> None:
-    """Set seaborn's and matplotlib's defaults for the reports' figures.
+    """Set seaborn's and matplotlib's defaults for the reports' figures, whatever was set before.
 
     Text becomes outlines (`svg.fonttype = "path"`), so that a figure looks the same in a browser
     without our font and in the PDF; what it says is in the figure's alternative text. Identifiers
@@ -42,13 +43,15 @@ def apply_theme() -> None:
     >>> matplotlib.rcParams["svg.fonttype"]
     'path'
     """
+    import matplotlib
     import seaborn as sns
 
+    matplotlib.rcdefaults()
     sns.set_theme(
         context="paper",
         style="ticks",
         palette=list(PALETTE),
-        font="DejaVu Sans",
+        font=FONT,
         rc={
             "figure.figsize": (WIDTH, 3.6),
             "figure.constrained_layout.use": True,
@@ -226,12 +229,14 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
         "Run": f"{manifest['profile']} profile, {manifest['cells']} cells, "
         f"{manifest['repetitions']} repetitions, seed {manifest['seed']}, "
         f"finished {manifest['finished']}",
+        "Copied": _copied(manifest),
         "Command": code(shell(manifest["command"])),
         "Commit": f"`{commit}`" if commit else "not in a git repository",
         "Machine": f"{markdown(manifest['cpu'])}, {manifest['processors']} processors, "
         f"{markdown(manifest['platform'])}, {manifest['threads_per_cell']} thread a cell",
         "Versions": f"python {manifest['python']}, {markdown(packages)}",
     }
+    entries = {key: value for key, value in entries.items() if value}
     for name, data in manifest["data"].items():
         shapes = ", ".join(
             f"{markdown(key)} {' × '.join(map(str, shape)) or 'scalar'}"
@@ -244,7 +249,15 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
     if own := manifest.get("own_table"):
         read = [f"the target {own['target']!r} taken for {own['meaning']}", *own["notes"]]
         entries["Read as"] = markdown("; ".join(read))
+    for sentence in warn_of(fallback("".join(manifest["data"])).missing, "the data's names"):
+        entries["Fonts"] = markdown(sentence[0].upper() + sentence[1:])
     return table({"Entry": key, "Value": value} for key, value in entries.items())
+
+
+def _copied(manifest: Mapping[str, Any]) -> str:
+    """How many cells came from another results folder, or ""."""
+    copied = manifest.get("reused")
+    return f"{copied['cells']} cells, from {code(copied['folder'])}" if copied else ""
 
 
 def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from .errors import Damaged
 from .escaping import shell, visible
+from .fonts import fallback
 from .reading import AGAIN, read_manifest, read_table, read_verdicts
 
 if TYPE_CHECKING:
@@ -234,7 +235,12 @@ class Results:
             raise KeyError(
                 f"{self.name} declares no figure {name!r}; it has {', '.join(figures) or 'none'}."
             )
-        return figures[name](self)
+        import matplotlib
+
+        own = fallback("".join(self.data_names)).families
+        family = matplotlib.rcParams["font.family"]
+        with matplotlib.rc_context({"font.family": [*family, *own]} if own else {}):
+            return figures[name](self)
 
     def check(self) -> None:
         """Read everything there is, so that what is damaged is known before a report begins.

@@ -79,10 +79,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
 
+from ..escaping import visible
 from ..results import DEFAULT_RESULTS
 from .errors import RenderError
 from .quarto import find_quarto, render_with_quarto
 from .sources import available, choose, reports_folder
+from .surroundings import copy_sources
 
 __all__ = ["RenderError", "available", "find_quarto", "render", "reports_folder"]
 
@@ -142,7 +144,7 @@ def render(
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="wellposed-report-") as scratch:
             project = Path(scratch) / "reports"
-            shutil.copytree(source, project, ignore=shutil.ignore_patterns("_output", ".quarto"))
+            copy_sources(source, project)
             logger.info("rendering %s with %s", name, quarto or "the embedded engine")
             if quarto:
                 produced = render_with_quarto(quarto, project, name, wanted, results)
@@ -202,7 +204,10 @@ def _place(file: Path, target: Path) -> Path:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise RenderError(f"{final} cannot be written: {error}") from error
+        raise RenderError(
+            f"{visible(final)} cannot be written ({error.strerror}). Choose another folder with "
+            "--output."
+        ) from error
     return final
 
 

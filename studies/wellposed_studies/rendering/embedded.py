@@ -17,8 +17,10 @@ from typing import Any
 
 import yaml
 
+from ..fonts import Fallback, fallback, own_file, warn_of
 from .document import Cell, Document, Inline, read_document
 from .errors import RenderError
+from .surroundings import pandoc_environment
 
 logger = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -185,11 +187,24 @@ def _pdf(project: Path, document: Document, markdown: Path, config: dict[str, An
     arguments += ["--variable=toc=true"] if _toc(document, config) else []
     _pandoc(document, markdown, config, "typst", typ, arguments)
     output = project / "_output" / f"{markdown.stem}.pdf"
+    fonts = _fonts(project, document, typ.read_text(encoding="utf-8"))
     try:
-        typst.compile(typ, output=output, root=project, ignore_system_fonts=True)
+        typst.compile(typ, output=output, root=project, ignore_system_fonts=True, font_paths=fonts)
     except typst.TypstError as error:
         raise RenderError(f"the PDF could not be typeset: {error}", document.path) from error
     return output
+
+
+def _fonts(project: Path, document: Document, text: str) -> list[Path]:
+    """A folder with the fonts that a text needs besides Typst's own, if it needs any."""
+    needed = fallback("".join(sorted(set(text))))
+    for sentence in warn_of(needed.missing, "what the report shows"):
+        logger.warning("%s: %s", document.path.name, sentence)
+    folder = project / "fonts"
+    folder.mkdir(exist_ok=True)
+    for i, file in enumerate([own_file(), *needed.files] if needed != Fallback() else ()):
+        (folder / f"{i}-{Path(file).name}").write_bytes(Path(file).read_bytes())
+    return [folder]
 
 
 def pandoc_version() -> str:
@@ -224,9 +239,11 @@ def _pandoc(
     command += ["--standalone", "--metadata-file=metadata.json", "--fail-if-warnings"]
     command += [f"--lua-filter={_HERE / 'subset.lua'}", "--citeproc", "--syntax-highlighting=none"]
     command += [f"--lua-filter={entry['path']}" for entry in config["filters"]]
+    command += ["--data-dir=."]  # not the user's
     done = subprocess.run(
         [*command, *arguments, f"--output={output.relative_to(project)}"],
         cwd=project,
+        env=pandoc_environment(project.parent),
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from .document import Document, Text
 from .errors import RenderError
+from .surroundings import environment, socket_fits
 
 SETUP = """
 from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -62,16 +62,11 @@ def execute(document: Document, folder: Path, results: Path) -> list[list[dict[s
         manager = AsyncKernelManager(
             kernel_spec_manager=_ThisPython(), connection_file=f"{scratch}/kernel.json"
         )
-        if os.name == "posix":  # sockets in the scratch folder, nothing on the network
+        if socket_fits(Path(scratch)):  # nothing on the network; else this machine's own address
             manager.transport, manager.ip = "ipc", f"{scratch}/kernel"
         client = NotebookClient(notebook, km=manager, timeout=None, coalesce_streams=True)
-        environment = {
-            **os.environ,
-            "WELLPOSED_RESULTS": str(results.resolve()),
-            "IPYTHONDIR": scratch,
-            "PYTHONHASHSEED": "0",
-        }
-        with client.setup_kernel(cleanup_kc=True, env=environment, cwd=str(folder)):
+        variables = environment(Path(scratch), results)
+        with client.setup_kernel(cleanup_kc=True, env=variables, cwd=str(folder)):
             _run(client, SETUP)
             for part in document.parts:
                 if isinstance(part, Text):

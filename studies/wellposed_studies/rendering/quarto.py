@@ -10,6 +10,7 @@ import sysconfig
 from pathlib import Path
 
 from .errors import RenderError
+from .surroundings import environment
 
 TARGET = {"html": "html", "pdf": "typst"}
 
@@ -55,18 +56,14 @@ def render_with_quarto(
     RenderError
         With the end of what Quarto said, if it failed or wrote no file.
     """
-    environment = {
-        **os.environ,
-        "QUARTO_PYTHON": sys.executable,
-        "WELLPOSED_RESULTS": str(results.resolve()),
-    }
+    variables = environment(project.parent, results) | {"QUARTO_PYTHON": sys.executable}
     produced = {}
     for fmt in formats:
         command = [str(quarto), "render", f"{name}.qmd", "--to", TARGET[fmt]]
         done = subprocess.run(
             command,
             cwd=project,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

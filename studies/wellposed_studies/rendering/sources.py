@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from .. import catalogue
 from ..errors import suggest
+from ..escaping import shell, visible
 from ..layout import latest_run
+from ..results import DEFAULT_RESULTS, load
 from .errors import RenderError
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
     ------
     RenderError
         For a name that no report has, for one whose study was not run, and if none was run.
+    Damaged
+        If a file of a run that they read is damaged.
     """
     known = available(folder)
     chosen = list(dict.fromkeys(names))
@@ -57,12 +60,12 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
                 f"your own has one once you write NAME.qmd into {folder}."
             )
     studies = catalogue.names()
-    place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
+    place = [] if str(results) == DEFAULT_RESULTS else ["--results", results]
     lacking = [name for name in studies if not latest_run(results, name)]
     for name in lacking:
         message = (
-            f"no report of {name}: {results} holds no finished run of it. Make one with: "
-            f"wellposed run {name}{place}"
+            f"no report of {name}: {visible(results)} holds no finished run of it. Make one with: "
+            f"{shell(['wellposed', 'run', name, *place])}"
         )
         if name in chosen:
             raise RenderError(message)
@@ -71,7 +74,10 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
     wanted = chosen or [name for name in known if name not in lacking]
     if wanted == ["index"] and lacking == studies:
         raise RenderError(
-            f"there is nothing to report: {results} holds no finished run of any study. Run them "
-            f"with: wellposed run{place}"
+            f"there is nothing to report: {visible(results)} holds no finished run of any study. "
+            f"Run them with: {shell(['wellposed', 'run', *place])}"
         )
+    for name in studies:
+        if name not in lacking and (name in wanted or "index" in wanted):
+            load(name, results).check()
     return wanted

@@ -1,0 +1,92 @@
+"""What a report is rendered in: a copy of the sources, and an environment that is always the same.
+
+A user's settings of matplotlib, IPython, Jupyter, Pandoc and Python change nothing in a report, and
+neither the installation nor the home folder needs to be writable.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+#: Variables that would change what a report says or looks like, or keep it from being rendered.
+_DROPPED = (
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_CONFIG_PATH",
+    "JUPYTER_PATH",
+    "MATPLOTLIBRC",
+    "MPLBACKEND",
+    "PYTHONINSPECT",
+    "PYTHONIOENCODING",
+    "PYTHONOPTIMIZE",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)
+
+#: Longest path of a socket in bytes; Linux allows 107, macOS 103.
+LONGEST_SOCKET = 100
+
+
+def copy_sources(source: Path, project: Path) -> None:
+    """Copy a folder of reports without what was rendered, as files that can be written to."""
+    for folder, folders, files in os.walk(source):
+        folders[:] = sorted(set(folders) - {"_output", ".quarto", "__pycache__"})
+        target = project / Path(folder).relative_to(source)
+        target.mkdir(parents=True)
+        for file in files:
+            (target / file).write_bytes((Path(folder) / file).read_bytes())
+
+
+def environment(scratch: Path, results: Path) -> dict[str, str]:
+    """Environment variables of a process that runs a report's cells.
+
+    Parameters
+    ----------
+    scratch : Path
+        A folder of the report's own, in which the process may write.
+    results : Path
+        Where the finished tables are; cells find it as ``WELLPOSED_RESULTS``.
+    """
+    settings = scratch / "settings"
+    settings.mkdir(exist_ok=True)
+    (settings / "matplotlibrc").touch()
+    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+    own = {
+        "IPYTHONDIR": str(settings / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(settings / "jupyter"),
+        "JUPYTER_DATA_DIR": str(settings / "jupyter-data"),
+        "JUPYTER_NO_CONFIG": "1",
+        "JUPYTER_RUNTIME_DIR": str(settings / "jupyter-runtime"),
+        "MATPLOTLIBRC": str(settings / "matplotlibrc"),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+        "WELLPOSED_RESULTS": str(results.resolve()),
+    }
+    if sys.platform == "linux":
+        own["LC_ALL"] = "C.UTF-8"
+    if not _writable_home():
+        own["HOME"] = str(settings)
+    return kept | own
+
+
+def pandoc_environment(scratch: Path) -> dict[str, str]:
+    """Environment variables of Pandoc, whose user's templates and defaults must not matter."""
+    own = {"HOME": str(scratch), "XDG_DATA_HOME": str(scratch), "XDG_CONFIG_HOME": str(scratch)}
+    if sys.platform == "linux":
+        own["LC_ALL"] = "C.UTF-8"
+    return {**os.environ, **own}
+
+
+def socket_fits(folder: Path) -> bool:
+    """Whether a kernel's sockets can lie in a folder: their paths are limited."""
+    return os.name == "posix" and len(os.fsencode(folder / "kernel-5")) <= LONGEST_SOCKET
+
+
+def _writable_home() -> bool:
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return False
+    return home.is_dir() and os.access(home, os.W_OK | os.X_OK)
