@@ -19,6 +19,8 @@ from .fonts import FONT, fallback, warn_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .results import Results
+
 #: Width of a full-width figure in inches; sub-figures side by side are drawn at half of it.
 WIDTH = 6.5
 
@@ -206,6 +208,36 @@ def failures(verdicts: pd.DataFrame) -> Markdown:
         for row in failed
     ]
     return Markdown("\n".join(["These claims did not hold:\n", *lines]))
+
+
+def own_table_note(results: Results) -> Markdown:
+    """Which data a report is about, if a user's table took the place of the study's real ones.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    Markdown
+        Nothing if the run was on the study's own data.
+    """
+    from .verdicts import not_asked
+
+    own = results.manifest["own_table"]
+    if own is None:
+        return Markdown("")
+    name = results.data_names[0]
+    sentence = (
+        f"In this run a table of the user's own, *{markdown(name)}* with the target "
+        f"*{markdown(own['target'])}*, took the place of the study's real data."
+    )
+    if n := len(not_asked(results)):
+        sentence += (
+            f" It is a {own['task']} table: {n} claim{'' if n == 1 else 's'} on data of the other "
+            f"kind {'is' if n == 1 else 'are'} left out."
+        )
+    return Markdown(sentence)
 
 
 def manifest_block(manifest: Mapping[str, Any]) -> Markdown:

@@ -143,7 +143,9 @@ def test_failures_say_what_is_contradicted_and_what_is_open(studies):
     assert plotting.failures(others) == "No claim failed, and 1 were not run."
     row = {"statement": "So.", "measured": "mm", "threshold": "≥ 0", "verdict": "failed"}
     row |= {"value": -1.0, "low": -2.0, "high": 0.5, "n": 7, "reason": "undecided: across"}
-    line = "- So. Measured was −1 (−2 to 0.5, n = 7), required [≥ 0]{.given}: mm. *Undecided: across.*"
+    line = (
+        "- So. Measured was −1 (−2 to 0.5, n = 7), required [≥ 0]{.given}: mm. *Undecided: across.*"
+    )
     assert plotting.failures(pd.DataFrame([row])).endswith(line)
 
 

@@ -290,9 +290,9 @@ FIGURES: dict[str, Callable[[Results], Figure]] = {
     ),
     "trades": trades,
     "slopes": slopes,
-    "diabetes": partial(axes_of_strength, data="diabetes", loss="squared", sampling="subsample"),
-    "digits-log": partial(axes_of_strength, data="digits", loss="log", sampling="subsample"),
-    "digits-zero-one": partial(
+    "regression": partial(axes_of_strength, data="diabetes", loss="squared", sampling="subsample"),
+    "classes-log": partial(axes_of_strength, data="digits", loss="log", sampling="subsample"),
+    "classes-zero-one": partial(
         axes_of_strength, data="digits", loss="zero_one", sampling="subsample"
     ),
     "ridge": ridge,
