@@ -48,7 +48,7 @@ local function given(el)
   end
   local classes = breakable(text) ~= text and {'given', 'long'} or {'given'}
   if is_code then return pandoc.Code(text, pandoc.Attr('', classes)) end
-  return pandoc.Span(el.content, pandoc.Attr('', classes, {dir = 'auto'}))
+  return pandoc.Span({pandoc.Str(text)}, pandoc.Attr('', classes, {dir = 'auto'}))
 end
 
 local function dotted(version)

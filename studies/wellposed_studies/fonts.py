@@ -75,7 +75,10 @@ def _installed() -> list[tuple[str, str]]:
     fonts = {
         (font.name, font.fname)
         for font in fontManager.ttflist
-        if font.style == "normal" and 350 <= weight(font.weight) <= 550 and font.name != FONT
+        if font.style == "normal"
+        and 350 <= weight(font.weight) <= 550
+        and font.name != FONT
+        and not font.name.startswith("Last Resort")  # boxes for everything
     }
     return sorted(fonts)
 

@@ -167,7 +167,7 @@ def _html(project: Path, document: Document, markdown: Path, config: dict[str, A
     output = project / "_output" / f"{markdown.stem}.html"
     arguments = ["--embed-resources", "--mathml", "--section-divs", "--reference-location=section"]
     arguments += ["--toc", f"--toc-depth={config['toc-depth']}"] if _toc(document, config) else []
-    arguments += [f"--css={options['css']}"]
+    arguments += [f"--css={options['css']}", f"--wrap={options['wrap']}"]
     arguments += [f"--include-before-body={options['include-before-body']}"]
     arguments += [f"--include-after-body={options['include-after-body']}"]
     _pandoc(document, markdown, config, "html5", output, arguments)
