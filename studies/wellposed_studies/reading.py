@@ -60,6 +60,8 @@ MANIFEST: dict[Any, Any] = {
     "packages": {str: (None, str)},
     "commit": (None, str),
 }
+#: What a manifest may have besides.
+OPTIONAL: dict[Any, Any] = {"files": [str], "reused": {"folder": str, "cells": int}}
 VERDICTS = {"held", "failed", "not run"}
 _TEXT = (
     *("claim", "statement", "measured", "threshold", "oracle"),
@@ -140,7 +142,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     manifest = read_json(path)
-    wrong = _mismatch(manifest, MANIFEST, "it")
+    wrong = _mismatch(manifest, MANIFEST, "it") or _mismatch(
+        manifest, {key: form for key, form in OPTIONAL.items() if key in manifest}, "it"
+    )
     if wrong:
         raise Damaged(
             f"{visible(path)} is damaged, or of another version of wellposed: {visible(wrong)}. "

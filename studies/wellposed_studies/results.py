@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from .fonts import fallback
 from .reading import AGAIN, read_manifest, read_table, read_verdicts
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.figure import Figure
 
     from .study import Source
@@ -103,7 +105,7 @@ class Results:
 
     @property
     def timings(self) -> pd.DataFrame:
-        return read_table(self.folder / "timings.parquet").to_pandas()
+        return self._file("timings.parquet").to_pandas()
 
     def stand_in(self, declared: str) -> str | None:
         """What was run as the data set that the study declares under this name.
@@ -250,24 +252,27 @@ class Results:
         Damaged
             With a sentence that names the file.
         """
-        lacking = {"manifest.json", "verdicts.parquet", "timings.parquet"}
-        for name in sorted(lacking.union(self.manifest.get("files", []))):
-            path = self.folder / name
-            try:
-                read_table(path) if path.suffix == ".parquet" else read_manifest(self.folder)
-            except FileNotFoundError:
-                raise Damaged(f"{visible(path)} is missing. {AGAIN}") from None
+        always = {"verdicts.parquet", "timings.parquet"}
+        for name in sorted(always.union(self.manifest.get("files", []))):
+            if name.endswith(".parquet"):
+                self._file(name)
         read_verdicts(self.folder)
 
+    def _file(self, name: str, columns: Sequence[str] = ()) -> pa.Table:
+        path = self.folder / name
+        try:
+            return read_table(path, columns)
+        except FileNotFoundError:
+            raise Damaged(f"{visible(path)} is missing. {AGAIN}") from None
+
     def _read(self, kind: str, name: str, known: list[str]) -> Any:
-        if name not in known:
+        file = f"{kind}/{name}.parquet"
+        if name not in known and file not in self.manifest.get("files", []):
             raise KeyError(
                 f"{self.name} has nothing named {name!r} in its {kind}; it has "
                 f"{', '.join(known) or 'none'}."
             )
-        return read_table(
-            self.folder / kind / f"{name}.parquet", ["data"] if kind == "arrays" else []
-        )
+        return self._file(file, ["data"] if kind == "arrays" else [])
 
     def _select(self, frame: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
         if self.only is not None and "data" in frame:

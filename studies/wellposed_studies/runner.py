@@ -122,6 +122,7 @@ def run(
     name = plan.source.name
     for folder in (layout.cells_folder, layout.runs_folder, layout.history_folder):
         atomic.make_folder(folder(root, name))
+    _check_pointer(layout.latest_file(root, name))
     with _locked(layout.lock_file(root, name), progress):
         started = datetime.now(UTC)
         run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
@@ -138,6 +139,12 @@ def run(
         finished = _finish(plan, store, manifest, root, run_id)
         atomic.write(record, _json(finished.manifest))
     return finished
+
+
+def _check_pointer(path: Path) -> None:
+    """Refuse a folder where the pointer to the last run is to be written, before computing."""
+    if path.is_dir() and not path.is_symlink():
+        raise Damaged(f"{visible(path)} is a folder; expected a file. Delete it.")
 
 
 @contextlib.contextmanager

@@ -154,6 +154,8 @@ def judge(results: Results) -> pd.DataFrame:
                 )
             if estimate.interval is not None:
                 estimate.at(1.0 - ALPHA)
+        except Damaged:
+            raise
         except Exception as error:
             logger.exception("the test of claim %r cannot be computed", claim.name)
             reason = f"{TEST_RAISED} {type(error).__name__}: {error}"
