@@ -62,8 +62,10 @@ def _tell(error: StudyError) -> None:
 
 
 def _say(text: object, *, err: bool = False, bold: bool = False, nl: bool = True) -> None:
-    """Print text that may hold anything."""
-    click.secho(terminal(text), err=err, bold=bold or None, nl=nl)
+    """Print text that may hold anything, in what characters the output has."""
+    encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
+    shown = terminal(text).encode(encoding, "wellposed.printable").decode(encoding)
+    click.secho(shown, err=err, bold=bold or None, nl=nl)
 
 
 def _print_anywhere() -> None:
