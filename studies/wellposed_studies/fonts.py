@@ -21,9 +21,9 @@ class Fallback:
     Attributes
     ----------
     families : tuple of str
-        Names of installed fonts, for matplotlib.
+        Names of installed fonts to be used beside `FONT`, for matplotlib.
     files : tuple of str
-        Their files, for Typst.
+        Their files and that of `FONT`, for Typst, whose own font has less.
     missing : str
         Characters that no installed font has, each once; they are drawn as boxes.
     """
@@ -39,14 +39,14 @@ def fallback(text: str) -> Fallback:
 
     Examples
     --------
-    >>> fallback("price ≥ 5 €")
-    Fallback(families=(), files=(), missing='')
+    >>> fallback("price ≥ 5 €").families
+    ()
     """
     if text.isascii():
         return Fallback()
     wanted = {ord(c) for c in text if not c.isspace()} - {ord(c) for c in _UNDRAWN}
     wanted -= _characters(own_file())
-    families, files = [], []
+    families, files = [], [own_file()]
     while wanted:
         found = max(_installed(), key=lambda font: len(wanted & _characters(font[1])), default=None)
         if found is None or not wanted & _characters(found[1]):

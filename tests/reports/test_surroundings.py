@@ -163,7 +163,8 @@ def test_a_font_that_has_it_is_used(monkeypatch):
     monkeypatch.setattr(fonts, "_characters", lambda file: frozenset(have[file]))
     fonts.fallback.cache_clear()
     try:
-        assert fonts.fallback("a数据木") == fonts.Fallback(("Two",), ("two.ttf",), "木")
+        found = fonts.fallback("a数据木")
+        assert found == fonts.Fallback(("Two",), (fonts.own_file(), "two.ttf"), "木")
     finally:
         monkeypatch.undo()
         fonts.fallback.cache_clear()

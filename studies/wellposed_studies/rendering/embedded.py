@@ -17,13 +17,15 @@ from typing import Any
 
 import yaml
 
-from ..fonts import Fallback, fallback, own_file, warn_of
+from ..fonts import Fallback, warn_of
 from .document import Cell, Document, Inline, read_document
 from .errors import RenderError
 from .surroundings import pandoc_environment
 
 logger = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
+#: Folder of a scratch project with fonts for names in other scripts.
+FONTS = "fonts"
 _READER = "markdown-native_divs-native_spans"
 
 
@@ -45,7 +47,8 @@ def render_embedded(
     from .execution import execute  # the kernel's libraries take a second to import
 
     document, name = read_document(source), source.stem
-    outputs = execute(document, project, results)
+    outputs, fonts = execute(document, project, results)
+    _lay_out(fonts, project, document)
     config = yaml.safe_load((project / "_quarto.yml").read_text(encoding="utf-8"))
     for folder in (f"{name}_files", "_output"):
         (project / folder).mkdir()
@@ -187,7 +190,7 @@ def _pdf(project: Path, document: Document, markdown: Path, config: dict[str, An
     arguments += ["--variable=toc=true"] if _toc(document, config) else []
     _pandoc(document, markdown, config, "typst", typ, arguments)
     output = project / "_output" / f"{markdown.stem}.pdf"
-    fonts = _fonts(project, document, typ.read_text(encoding="utf-8"))
+    fonts: list[str | Path | bytes] = [project / FONTS]
     try:
         typst.compile(typ, output=output, root=project, ignore_system_fonts=True, font_paths=fonts)
     except typst.TypstError as error:
@@ -195,16 +198,13 @@ def _pdf(project: Path, document: Document, markdown: Path, config: dict[str, An
     return output
 
 
-def _fonts(project: Path, document: Document, text: str) -> list[Path]:
-    """A folder with the fonts that a text needs besides Typst's own, if it needs any."""
-    needed = fallback("".join(sorted(set(text))))
-    for sentence in warn_of(needed.missing, "what the report shows"):
+def _lay_out(fonts: Fallback, project: Path, document: Document) -> None:
+    """Copy what fonts a report needs besides Typst's own to where Typst looks for them."""
+    for sentence in warn_of(fonts.missing, "what the report shows"):
         logger.warning("%s: %s", document.path.name, sentence)
-    folder = project / "fonts"
-    folder.mkdir(exist_ok=True)
-    for i, file in enumerate([own_file(), *needed.files] if needed != Fallback() else ()):
-        (folder / f"{i}-{Path(file).name}").write_bytes(Path(file).read_bytes())
-    return [folder]
+    (project / FONTS).mkdir()
+    for i, file in enumerate(fonts.files):
+        (project / FONTS / f"{i}-{Path(file).name}").write_bytes(Path(file).read_bytes())
 
 
 def pandoc_version() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+from ..fonts import Fallback
 from .document import Document, Text
 from .errors import RenderError
 from .surroundings import environment, socket_fits
@@ -21,6 +24,13 @@ from .surroundings import environment, socket_fits
 SETUP = """
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("svg", metadata={"Date": None})
+"""
+#: What tells which fonts a text needs, in the kernel: only there matplotlib is sure to be as it is
+#: meant to be.
+FONTS = """
+import dataclasses, json, sys
+from wellposed_studies import fonts
+sys.stdout.write(json.dumps(dataclasses.asdict(fonts.fallback({text!r}))))
 """
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -33,7 +43,9 @@ class _ThisPython(KernelSpecManager):
         return KernelSpec(argv=[*argv, "--HistoryManager.enabled=False"], language="python")
 
 
-def execute(document: Document, folder: Path, results: Path) -> list[list[dict[str, Any]]]:
+def execute(
+    document: Document, folder: Path, results: Path
+) -> tuple[list[list[dict[str, Any]]], Fallback]:
     """Run every cell and inline expression of a report.
 
     Parameters
@@ -46,8 +58,10 @@ def execute(document: Document, folder: Path, results: Path) -> list[list[dict[s
 
     Returns
     -------
-    list of list of dict
+    outputs : list of list of dict
         One list of Jupyter outputs a part of the document (empty for text).
+    fonts : Fallback
+        The fonts that what was shown needs.
 
     Raises
     ------
@@ -55,7 +69,7 @@ def execute(document: Document, folder: Path, results: Path) -> list[list[dict[s
         When a cell raises, with the line and the end of the traceback, or the kernel dies.
     """
     if all(isinstance(part, Text) for part in document.parts):
-        return [[] for _ in document.parts]
+        return [[] for _ in document.parts], Fallback()
     notebook = nbformat.v4.new_notebook()
     outputs: list[list[dict[str, Any]]] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -82,7 +96,17 @@ def execute(document: Document, folder: Path, results: Path) -> list[list[dict[s
                         document.path,
                         part.line,
                     ) from error
-    return outputs
+            fonts = _fonts(client, outputs)
+    return outputs, fonts
+
+
+def _fonts(client: NotebookClient, outputs: list[list[dict[str, Any]]]) -> Fallback:
+    """The fonts that what the cells showed as text needs."""
+    shown = [output for part in outputs for output in part]
+    texts = [o.get("text", "") + o.get("data", {}).get("text/markdown", "") for o in shown]
+    text = "".join(sorted(set(html.unescape("".join(texts)))))
+    found = json.loads(_run(client, FONTS.format(text=text))[0]["text"])
+    return Fallback(tuple(found["families"]), tuple(found["files"]), found["missing"])
 
 
 def _run(client: NotebookClient, source: str) -> list[dict[str, Any]]:
