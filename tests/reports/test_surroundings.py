@@ -97,12 +97,17 @@ def test_a_users_settings_change_nothing(page, hostile):
     assert page("hostile") == expected
 
 
-def test_the_folder_for_temporary_files_may_have_a_long_name(page, tmp_path, monkeypatch):
+@pytest.mark.parametrize("short", [True, False])
+def test_the_folder_for_temporary_files_may_have_a_long_name(page, tmp_path, monkeypatch, short):
     folder = tmp_path / ("long name é " + "x" * 90)
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    assert not surroundings.socket_fits(folder)
+    if not short:  # nor is there another folder: then over this machine's own address
+        monkeypatch.setattr(surroundings, "LONGEST_SOCKET", 0)
+    with surroundings.sockets_folder(folder) as sockets:
+        assert sockets != folder
+        assert (sockets is None) != short
     assert "False 0" in page("out")
     assert not list(folder.iterdir()), "nothing is left behind"
 

@@ -190,7 +190,7 @@ def _pdf(project: Path, document: Document, markdown: Path, config: dict[str, An
     arguments += ["--variable=toc=true"] if _toc(document, config) else []
     _pandoc(document, markdown, config, "typst", typ, arguments)
     output = project / "_output" / f"{markdown.stem}.pdf"
-    fonts: list[str | Path | bytes] = [project / FONTS]
+    fonts = [project / FONTS]
     try:
         typst.compile(typ, output=output, root=project, ignore_system_fonts=True, font_paths=fonts)
     except typst.TypstError as error:

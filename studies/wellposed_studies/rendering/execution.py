@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from ..fonts import Fallback
 from .document import Document, Text
 from .errors import RenderError
-from .surroundings import environment, socket_fits
+from .surroundings import environment, sockets_folder
 
 SETUP = """
 from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -40,7 +40,8 @@ class _ThisPython(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=[*argv, "--HistoryManager.enabled=False"], language="python")
+        argv += ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=40"]
+        return KernelSpec(argv=argv, language="python")
 
 
 def execute(
@@ -72,12 +73,12 @@ def execute(
         return [[] for _ in document.parts], Fallback()
     notebook = nbformat.v4.new_notebook()
     outputs: list[list[dict[str, Any]]] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, sockets_folder(Path(scratch)) as sockets:
         manager = AsyncKernelManager(
             kernel_spec_manager=_ThisPython(), connection_file=f"{scratch}/kernel.json"
         )
-        if socket_fits(Path(scratch)):  # nothing on the network; else this machine's own address
-            manager.transport, manager.ip = "ipc", f"{scratch}/kernel"
+        if sockets is not None:  # nothing on the network; else this machine's own address
+            manager.transport, manager.ip = "ipc", f"{sockets}/kernel"
         client = NotebookClient(notebook, km=manager, timeout=None, coalesce_streams=True)
         variables = environment(Path(scratch), results)
         with client.setup_kernel(cleanup_kc=True, env=variables, cwd=str(folder)):

@@ -6,8 +6,11 @@ neither the installation nor the home folder needs to be writable.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 #: Variables that would change what a report says or looks like, or keep it from being rendered.
@@ -79,9 +82,26 @@ def pandoc_environment(scratch: Path) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def socket_fits(folder: Path) -> bool:
-    """Whether a kernel's sockets can lie in a folder: their paths are limited."""
-    return os.name == "posix" and len(os.fsencode(folder / "kernel-5")) <= LONGEST_SOCKET
+@contextlib.contextmanager
+def sockets_folder(scratch: Path) -> Iterator[Path | None]:
+    """A folder for a kernel's sockets, whose paths are limited: `scratch`, or one with a shorter
+    name; None where there is none."""
+    if os.name != "posix":
+        yield None
+    elif _fits(scratch):
+        yield scratch
+    else:
+        with contextlib.ExitStack() as stack:
+            folder = None
+            for place in ("/tmp", "/var/tmp"):
+                with contextlib.suppress(OSError):
+                    folder = stack.enter_context(tempfile.TemporaryDirectory(dir=place))
+                    break
+            yield None if folder is None or not _fits(Path(folder)) else Path(folder)
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / "kernel-5")) <= LONGEST_SOCKET
 
 
 def _writable_home() -> bool:

@@ -105,7 +105,7 @@ def axes_of_strength(results: Results, data: str, loss: str, sampling: str) -> F
     axes[0, 0].set_ylim(bottom=min(0.0, axes[0, 0].get_ylim()[0]))
     _cap(axes[0, 0], results, data, loss, sampling)
     for ax in axes[:, 0]:
-        ax.set_ylabel(f"{mathtext(data, 24)}: {UNITS[loss]}")
+        ax.set_ylabel(f"{mathtext(data, 24)}\n{UNITS[loss]}")
     _legend(figure, axes[0, 0])
     return figure
 
