@@ -52,6 +52,8 @@ Tables
 Numbers in the text
     ``The gap is `{python} Markdown(f"{gap:.2f}")`.`` Never typed by hand. `plotting.Markdown`, as
     a plain string would be shown with its quotes.
+Names from outside
+    Of data sets, columns, classes, files: ``escaping.markdown(name)`` or ``escaping.code(name)``.
 Equations
     ``$$ y = X w $$ {#eq-name}``.
 References
