@@ -20,8 +20,8 @@ _NEEDED = re.compile(
     "[\u200c\u200d\U000e0020-\U000e007f\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]"
 )
 
-#: Words that no reader of Markdown takes for anything else.
-_PLAIN = re.compile(r"[A-Za-z0-9]{2,}(?:[,;:]? [A-Za-z0-9]+|-[A-Za-z]+)*\.?")
+#: Words that no reader of Markdown takes for anything else, and that are no longer than words are.
+_PLAIN = re.compile(r"[A-Za-z0-9]{2,24}(?:[,;:]? [A-Za-z0-9]{1,24}|-[A-Za-z]{1,8})*\.?")
 
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 

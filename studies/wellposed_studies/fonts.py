@@ -99,6 +99,6 @@ def warn_of(missing: str, what: str) -> Iterator[str]:
     if missing:
         shown = " ".join(missing[:10]) + (" ..." if len(missing) > 10 else "")
         yield (
-            f"no installed font has the characters {shown} of {what}; figures and PDF show boxes "
-            "in their place. Install a font that has them, for example Noto's."
+            f"no installed font has the characters {shown} of {what}; figures and PDF may show "
+            "boxes in their place. Install a font that has them, for example Noto's."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import logging
+import os
 import re
 import sys
 
@@ -51,7 +52,7 @@ def studies(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         f"import wellposed_studies.catalogue as catalogue\ncatalogue.__path__ = [{str(folder)!r}]\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(catalogue, "__path__", [str(folder)])
     monkeypatch.chdir(tmp_path)
     results = tmp_path / "results"

@@ -144,6 +144,12 @@ def test_what_cannot_be_seen_becomes_an_escape(text):
     seen.encode("utf-8")
 
 
+def test_a_name_of_one_long_word_can_be_broken():
+    name = "x" * 90
+    assert 'class="given long"' in pandoc(page([name]), "html5")
+    assert not re.search("x{13}", pandoc(page([name]), "typst").replace("x.html", ""))
+
+
 def test_a_name_that_can_be_seen_stays_as_it_is():
     for name in HOSTILE:
         assert escaping.visible(name) == name

@@ -24,6 +24,8 @@ from .surroundings import environment, sockets_folder
 SETUP = """
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("svg", metadata={"Date": None})
+import warnings  # said once for all, see `FONTS`
+warnings.filterwarnings("ignore", "Glyph .* missing from font")
 """
 #: What tells which fonts a text needs, in the kernel: only there matplotlib is sure to be as it is
 #: meant to be.
@@ -106,7 +108,11 @@ def _fonts(client: NotebookClient, outputs: list[list[dict[str, Any]]]) -> Fallb
     shown = [output for part in outputs for output in part]
     texts = [o.get("text", "") + o.get("data", {}).get("text/markdown", "") for o in shown]
     text = "".join(sorted(set(html.unescape("".join(texts)))))
-    found = json.loads(_run(client, FONTS.format(text=text))[0]["text"])
+    try:
+        said = _run(client, FONTS.format(text=text))
+    except CellExecutionError:  # no matplotlib: then there are no figures either
+        return Fallback()
+    found = json.loads(next(o["text"] for o in said if o.get("name") == "stdout"))
     return Fallback(tuple(found["families"]), tuple(found["files"]), found["missing"])
 
 
