@@ -257,16 +257,16 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
     commit = manifest["commit"]
     entries = {
         "Study": f"{code(manifest['study'])}, version {manifest['version']}, "
-        f"code `{manifest['code'][:12]}`",
+        f"code {code(manifest['code'][:12])}",
         "Run": f"{manifest['profile']} profile, {manifest['cells']} cells, "
         f"{manifest['repetitions']} repetitions, seed {manifest['seed']}, "
-        f"finished {manifest['finished']}",
+        f"finished {markdown(manifest['finished'])}",
         "Copied": _copied(manifest),
         "Command": code(shell(manifest["command"])),
-        "Commit": f"`{commit}`" if commit else "not in a git repository",
+        "Commit": code(commit) if commit else "not in a git repository",
         "Machine": f"{markdown(manifest['cpu'])}, {manifest['processors']} processors, "
         f"{markdown(manifest['platform'])}, {manifest['threads_per_cell']} thread a cell",
-        "Versions": f"python {manifest['python']}, {markdown(packages)}",
+        "Versions": markdown(f"python {manifest['python']}, {packages}"),
     }
     entries = {key: value for key, value in entries.items() if value}
     for name, data in manifest["data"].items():
@@ -276,7 +276,7 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
         )
         source = markdown(data["source"]) if data["source"] else ""
         notes = markdown("; ".join(data.get("notes", [])))
-        parts = (source, notes, shapes, f"SHA-256 `{data['digest'][:12]}`")
+        parts = (source, notes, shapes, f"SHA-256 {code(data['digest'][:12])}")
         entries[f"Data: {markdown(name)}"] = "; ".join(filter(None, parts))
     if own := manifest.get("own_table"):
         read = [f"the target {own['target']!r} taken for {own['meaning']}", *own["notes"]]

@@ -133,7 +133,7 @@ def run(
         store.discard_unusable()
         copied = _copy_cells(plan, store, root, reuse)
         if copied and reuse is not None:
-            manifest["reused"] = {"folder": str(Path(reuse).resolve()), "cells": copied}
+            manifest["reused"] = {"folder": os.path.realpath(reuse), "cells": copied}
         _warn_if_code_changed(store, plan)
         _compute_missing(plan, store, executor, run_id, progress)
         finished = _finish(plan, store, manifest, root, run_id)
@@ -171,7 +171,7 @@ def _copy_cells(
 ) -> int:
     """Copy missing cells that the same code computed for another results folder; how many."""
     name = plan.source.name
-    if reuse is None or Path(reuse).resolve() == root.resolve():
+    if reuse is None or os.path.realpath(reuse) == os.path.realpath(root):
         return 0
     missing = {cell.key for cell in plan.cells} - store.keys()
     known = {"version": str(plan.source.study.version), "code": plan.source.code}
