@@ -46,9 +46,10 @@ local function given(el)
     local call = is_code and '#raw(%s);' or '#%s;'
     return pandoc.RawInline('typst', call:format(literal(breakable(text))))
   end
-  local classes = breakable(text) ~= text and {'given', 'long'} or {'given'}
-  if is_code then return pandoc.Code(text, pandoc.Attr('', classes)) end
-  return pandoc.Span({pandoc.Str(text)}, pandoc.Attr('', classes, {dir = 'auto'}))
+  local long = breakable(text) ~= text
+  if is_code then return pandoc.Code(text, pandoc.Attr('', long and {'given', 'long'} or {'given'})) end
+  local open = long and '<bdi class="long">' or '<bdi>'
+  return {pandoc.RawInline('html', open), pandoc.Str(text), pandoc.RawInline('html', '</bdi>')}
 end
 
 local function dotted(version)

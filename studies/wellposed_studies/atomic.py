@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import StoreError
+from .errors import Damaged, StoreError
+from .escaping import visible
 
 #: Names of files that are being written; what a killed run leaves of them is deleted.
 TEMPORARY = ".tmp-"
@@ -65,15 +66,19 @@ def explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        place = visible(folder)
         if error.errno in _FULL:
             raise StoreError(
-                f"there is no room left to write to {folder} ({error.strerror}). Everything that "
+                f"there is no room left to write to {place} ({error.strerror}). Everything that "
                 "was finished is stored: free some space, or choose another folder with "
                 "--results, and run the same command again."
             ) from error
         if error.errno in _FORBIDDEN:
             raise StoreError(
-                f"{folder} cannot be written to ({error.strerror}). Make it writable, or choose "
+                f"{place} cannot be written to ({error.strerror}). Make it writable, or choose "
                 "another folder with --results."
             ) from error
-        raise StoreError(f"{folder} cannot be used: {error}.") from error
+        raise Damaged(
+            f"{place} cannot be used ({visible(error)}). Move what is in its place away, or "
+            "choose another folder with --results."
+        ) from error

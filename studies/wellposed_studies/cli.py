@@ -44,7 +44,8 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except StudyError as error:
             _tell(error)
-            ctx.exit(NOT_RUN if ctx.invoked_subcommand == "verify" else error.exit_code)
+            only_reads = ctx.invoked_subcommand in {"verify", "list", "clean"}
+            ctx.exit(NOT_RUN if only_reads else error.exit_code)
         except KeyboardInterrupt:
             _say("Error: interrupted; everything that was finished is stored.", err=True)
             ctx.exit(INTERRUPTED)

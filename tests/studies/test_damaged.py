@@ -274,3 +274,21 @@ def test_claims_judged_anew_on_damaged_tables_are_told(wellposed, results, tmp_p
     code, output = wellposed("verify", str(study))
     assert code == 2
     assert "cells.parquet is missing" in output
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "loop", "folder"])
+@pytest.mark.parametrize("name", [".lock", "cells", "runs", "history", "", "runs/RUN/tables"])
+def test_anything_in_place_of_a_folder_is_told(wellposed, toy, results, name, kind):
+    """Or does no harm; what `run` cannot write to it says, and no command shows a traceback."""
+    run_name = latest_run(results, "toy-study").name
+    path = results / "toy-study" / name.replace("RUN", run_name)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    path.touch() if kind == "file" else path.mkdir() if kind == "folder" else None
+    os.mkfifo(path) if kind == "pipe" else None
+    path.symlink_to(path) if kind == "loop" else None
+    for command in ("verify", "clean", "run"):
+        code, output = wellposed(command, toy, *(["-q"] if command == "run" else []))
+        if code == 2:
+            assert "Error: " in output or "no finished run" in output
+        else:
+            assert code == (1 if command == "verify" else 0), output

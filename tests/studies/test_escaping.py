@@ -83,12 +83,12 @@ def page(names: list[str]) -> str:
 @example(HOSTILE)
 def test_names_are_literal_in_html(names):
     made = pandoc(page(names), "html5")
-    tag = r"<(?:span|code)[^>]*>"
+    tag = r"<(?:bdi|code)[^>]*>"
     for pattern in (
-        rf"<strong>(?:{tag})?(.*?)(?:</span>)?</strong>",
-        rf"<li>(?:{tag})?(.*?)(?:</span>)?</li>",
-        rf'<a href="x.html">(?:{tag})?(.*?)(?:</span>)?</a>',
-        rf'<td style="[^"]*">(?:{tag})?(.*?)(?:</span>)?</td>|<td>(?:{tag})?(.*?)(?:</span>)?</td>',
+        rf"<strong>(?:{tag})?(.*?)(?:</bdi>)?</strong>",
+        rf"<li>(?:{tag})?(.*?)(?:</bdi>)?</li>",
+        rf'<a href="x.html">(?:{tag})?(.*?)(?:</bdi>)?</a>',
+        rf'<td style="[^"]*">(?:{tag})?(.*?)(?:</bdi>)?</td>|<td>(?:{tag})?(.*?)(?:</bdi>)?</td>',
     ):
         found = [html.unescape("".join(groups)) for groups in map(tuple, _groups(pattern, made))]
         found = [re.sub(r"^<code[^>]*>|</code>$", "", name) for name in found]
@@ -97,9 +97,7 @@ def test_names_are_literal_in_html(names):
         assert found == names, pattern
     codes = re.findall(r"<code[^>]*>(.*?)</code>", made)
     assert [html.unescape(c) for c in codes] == names
-    allowed = (
-        r"</?(p|strong|span|ul|li|a|table|colgroup|thead|tbody|tr|th|td|col|code|div)\b[^<>]*>"
-    )
+    allowed = r"</?(p|strong|bdi|ul|li|a|table|colgroup|thead|tbody|tr|th|td|col|code|div)\b[^<>]*>"
     assert not re.findall(r"<[^<>]*>", re.sub(allowed, "", made)), "tags that no name may make"
 
 
@@ -146,7 +144,7 @@ def test_what_cannot_be_seen_becomes_an_escape(text):
 
 def test_a_name_of_one_long_word_can_be_broken():
     name = "x" * 90
-    assert 'class="given long"' in pandoc(page([name]), "html5")
+    assert len(re.findall('class="(given )?long"', pandoc(page([name]), "html5"))) == 5
     assert not re.search("x{13}", pandoc(page([name]), "typst").replace("x.html", ""))
 
 
