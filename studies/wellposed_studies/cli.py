@@ -1,7 +1,7 @@
 """The command ``wellposed``: list, run, verify, report, clean.
 
-All output goes through `_say`: what comes from outside moves no cursor, and what the terminal's
-encoding lacks is spelled out.
+All output goes through `console.say`: what comes from outside moves no cursor, and what the
+terminal's encoding lacks is spelled out.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Damaged, StudyError, suggest
-from .escaping import shell, terminal
+from .escaping import shell
 
 try:
     import click
 except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
     sys.exit("the command wellposed needs an extra: pip install 'wellposed[studies]'")
+
+from .console import print_anywhere, say, tell
 
 if TYPE_CHECKING:
     from .own_table import OwnTable
@@ -43,37 +45,17 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except StudyError as error:
-            _tell(error)
+            tell(error)
             only_reads = ctx.invoked_subcommand in {"verify", "list", "clean"}
             ctx.exit(NOT_RUN if only_reads else error.exit_code)
         except KeyboardInterrupt:
-            _say("Error: interrupted; everything that was finished is stored.", err=True)
+            say("Error: interrupted; everything that was finished is stored.", err=True)
             ctx.exit(INTERRUPTED)
         except OSError as error:
             if error.errno == errno.EPIPE:  # nobody reads on: click ends quietly
                 raise
-            _say(f"Error: the system says: {error}.", err=True)
+            say(f"Error: the system says: {error}.", err=True)
             ctx.exit(NOT_RUN)
-
-
-def _tell(error: StudyError) -> None:
-    """Print an error, after the traceback of a study's own code if there is one."""
-    trace = getattr(error, "trace", "")
-    _say(f"{trace}\nError: {error}" if trace else f"Error: {error}", err=True)
-
-
-def _say(text: object, *, err: bool = False, bold: bool = False, nl: bool = True) -> None:
-    """Print text that may hold anything, in what characters the output has."""
-    encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
-    shown = terminal(text).encode(encoding, "wellposed.printable").decode(encoding)
-    click.secho(shown, err=err, bold=bold or None, nl=nl)
-
-
-def _print_anywhere() -> None:
-    """Let no character end a command where the output's encoding does not have it."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="wellposed.printable")
 
 
 results_option = click.option(
@@ -97,7 +79,7 @@ def main(verbose: bool) -> None:
       wellposed verify
       wellposed report bias-variance
     """
-    _print_anywhere()
+    print_anywhere()
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s")
 
@@ -117,17 +99,17 @@ def list_studies(names: tuple[str, ...]) -> None:
     for name in names or _built_in():
         source = find(name)
         study = source.study
-        _say(source.name, bold=True, nl=False)
-        _say(f"  {study.title}")
+        say(source.name, bold=True, nl=False)
+        say(f"  {study.title}")
         minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
         data = ", ".join(study.data)
         about = f"; {', '.join(minutes)} on two cores" if minutes else ""
         n = len(study.claims)
-        _say(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")
+        say(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")
         for claim in study.claims:
-            _say(f"    - {claim.statement}")
+            say(f"    - {claim.statement}")
     if not names and not _built_in():
-        _say("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
+        say("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
 
 
 @main.command()
@@ -226,28 +208,28 @@ def run(
         except Interrupted:
             raise
         except StudyError as error:
-            _tell(error)
+            tell(error)
             codes.append(error.exit_code)
             continue
         manifest = finished.manifest
         finished_names.append(given)
         if copied := manifest.get("reused"):
-            _say(f"{source.name}: {copied['cells']} cells were copied from {copied['folder']}")
-        _say(
+            say(f"{source.name}: {copied['cells']} cells were copied from {copied['folder']}")
+        say(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
             f"{profile}; claims: {counts(finished.verdicts)}"
         )
         if command and before is not None and before.exists():
-            _say(
+            say(
                 "It is now the run that verify and report read. The one before comes back, without "
                 f"computing anything again, with: {command}"
             )
         if raised := broken(finished.verdicts):
-            _say(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
+            say(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
     place = [] if str(results) == DEFAULT_RESULTS else ["--results", results]
     if finished_names:
         shown = finished_names if names else []
-        _say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *place])}")
+        say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *place])}")
     if codes:
         sys.exit(max(codes))
 
@@ -300,15 +282,15 @@ def verify(names: tuple[str, ...], results: Path) -> None:
         try:
             verdicts, about = current_verdicts(results, source)
         except Damaged as error:
-            _tell(error)
+            tell(error)
             damaged = True
             continue
-        _say(source.name, bold=True, nl=False)
-        _say(f"  {about}")
+        say(source.name, bold=True, nl=False)
+        say(f"  {about}")
         reasons = set(verdicts["reason"])
         nothing = about.startswith("not run") and len(reasons) == 1
-        _say(f"  {reasons.pop()}" if nothing else as_text(verdicts))
-        _say(f"  {counts(verdicts)}\n")
+        say(f"  {reasons.pop()}" if nothing else as_text(verdicts))
+        say(f"  {counts(verdicts)}\n")
         found |= set(verdicts["verdict"])
         raised = raised or bool(broken(verdicts))
     if damaged:
@@ -363,7 +345,7 @@ def report(
             f"reports need {error.name}, which is not installed: pip install 'wellposed[reports]'"
         ) from error
     for path in render(list(names), wanted, engine, results, output):
-        _say(path)
+        say(path)
 
 
 @main.command()
@@ -389,17 +371,17 @@ def clean(names: tuple[str, ...], results: Path, dry_run: bool) -> None:
     for name in names or [n for n in stored if n in known]:
         source = find(name)
         if source.name not in stored:
-            _say(f"{source.name}: nothing is stored in {results}")
+            say(f"{source.name}: nothing is stored in {results}")
             continue
         removed = clean_study(source, results, dry_run=dry_run)
         verb = "would delete" if dry_run else "deleted"
-        _say(
+        say(
             f"{source.name}: {verb} {removed.n_cells} cells and {removed.n_runs} runs "
             f"({removed.n_bytes / 1e6:.1f} MB)"
         )
     foreign = sorted(set(stored) - known)
     if foreign and not names:
-        _say(f"Left alone, since they are not built in: {', '.join(foreign)}")
+        say(f"Left alone, since they are not built in: {', '.join(foreign)}")
 
 
 def _built_in() -> list[str]:
@@ -418,7 +400,7 @@ def _own_table(data: str | None, target: str | None, task: Any) -> OwnTable | No
     from .own_table import describe, open_table
 
     own = open_table(data, target, task)
-    _say(describe(own))
+    say(describe(own))
     return own
 
 
