@@ -204,4 +204,4 @@ def test_what_is_no_file_of_a_study_is_told(study, tmp_path, name):
 
 def test_a_study_that_exits_is_told(study, tmp_path):
     (tmp_path / "script.py").write_text("import sys\nsys.exit(0)\n")
-    assert "cannot be imported: SystemExit" in wellposed("list", "./script.py", code=1)
+    assert "cannot be imported: SystemExit" in wellposed("list", "./script.py", code=2)
