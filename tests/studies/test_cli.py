@@ -283,3 +283,15 @@ def test_reports_go_through_the_renderer(wellposed, monkeypatch, tmp_path):
 def test_a_missing_renderer_is_named_with_its_extra(wellposed, monkeypatch):
     monkeypatch.setitem(sys.modules, "wellposed_studies.rendering", None)
     assert "wellposed[reports]" in wellposed("report", code=1)
+
+
+def test_an_error_of_the_system_is_a_sentence(wellposed, monkeypatch):
+    rendering = pytest.importorskip("wellposed_studies.rendering")
+
+    def render(*_):
+        raise OSError(28, "No space left on device", "/tmp/x\x1b[2J")
+
+    monkeypatch.setattr(rendering, "render", render)
+    output = wellposed("report", code=2)
+    assert output.startswith("Error: the system says: [Errno 28] No space left on device: ")
+    assert "\x1b" not in output
