@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .escaping import visible
+
 
 class StudyError(Exception):
     """A study cannot be run or read; the message says what to do."""
@@ -20,9 +22,12 @@ class UnknownStudy(StudyError):
 
 
 class DataError(StudyError):
-    """A user's table cannot be used as it is."""
+    """A user's table cannot be used as it is; the message is one line, whatever names are in it."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 class StoreError(StudyError):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError, suggest
+from .escaping import visible
 from .loading.columns import Column, understand
 from .loading.inputs import as_frame, understand_inputs
 from .loading.npz import read_npz
@@ -121,7 +122,7 @@ def describe(table: OwnTable) -> str:
         f"{read.name}: {read.n_rows} rows, {inputs} ({some(names)}), the target {table.target!r} "
         f"taken for {table.meaning}"
     )
-    return "\n".join([line, *(f"  - {note}" for note in table.notes)])
+    return "\n".join([visible(line), *(f"  - {visible(note)}" for note in table.notes)])
 
 
 def load_table(table: OwnTable) -> dict[str, Any]:

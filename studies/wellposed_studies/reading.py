@@ -28,14 +28,24 @@ AGAIN = (
     "written anew."
 )
 
-#: What a data set's record in a manifest has, and its type. A type in a list is that of all items.
+#: What a data set's record in a manifest has, and its type. A type in a list is that of all items,
+#: and a key that ends in "?" may be missing.
 DATA_SET = {
     "digest": str,
     "task": str,
     "synthetic": bool,
     "source": str,
     "answers_to": [str],
+    "notes?": [str],
     "shapes": {str: [int]},
+}
+OWN_TABLE = {
+    "path": str,
+    "target": str,
+    "task": {"regression", "classification"},
+    "meaning": str,
+    "notes": [str],
+    "n_rows": int,
 }
 MANIFEST: dict[Any, Any] = {
     "study": str,
@@ -44,7 +54,7 @@ MANIFEST: dict[Any, Any] = {
     "code": str,
     "profile": {"quick", "full"},
     "seed": int,
-    "own_table": (None, {"path": str, "target": str, "task": {"regression", "classification"}}),
+    "own_table": (None, OWN_TABLE),
     "data": {str: DATA_SET},
     "factors": [str],
     "repetitions": int,
@@ -59,10 +69,11 @@ MANIFEST: dict[Any, Any] = {
     "threads_per_cell": int,
     "packages": {str: (None, str)},
     "commit": (None, str),
+    "files?": [str],
+    "reused?": {"folder": str, "cells": int},
 }
-#: What a manifest may have besides.
-OPTIONAL: dict[Any, Any] = {"files": [str], "reused": {"folder": str, "cells": int}}
 VERDICTS = {"held", "failed", "not run"}
+KINDS = {"claim", "identity"}
 _TEXT = (
     *("claim", "statement", "measured", "threshold", "oracle"),
     *("source", "data", "verdict", "method", "reason"),
@@ -142,9 +153,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     manifest = read_json(path)
-    wrong = _mismatch(manifest, MANIFEST, "it") or _mismatch(
-        manifest, {key: form for key, form in OPTIONAL.items() if key in manifest}, "it"
-    )
+    wrong = _mismatch(manifest, MANIFEST, "it")
     if wrong:
         raise Damaged(
             f"{visible(path)} is damaged, or of another version of wellposed: {visible(wrong)}. "
@@ -180,20 +189,23 @@ def table_from(content: bytes, columns: list[str] | None = None) -> pa.Table | N
 def read_verdicts(folder: Path) -> tuple[pd.DataFrame, str]:
     """The verdicts of a finished run, and the digest of the code that they were judged by.
 
+    Those of earlier versions have no column ``kind``.
+
     Raises
     ------
     FileNotFoundError, Damaged
     """
     path = folder / "verdicts.parquet"
     table = read_table(path, [*_TEXT, *_NUMBERS])
-    text = [name for name in _TEXT if not _is_text(table.schema.field(name).type)]
+    named = [name for name in (*_TEXT, "kind") if name in table.column_names]
+    text = [name for name in named if not _is_text(table.schema.field(name).type)]
     numbers = [name for name in _NUMBERS if not _is_number(table.schema.field(name).type)]
     for name in [*text, *numbers] if len(table) else ():
         raise Damaged(
             f"{visible(path)} is damaged: its column {name!r} is of another type. {AGAIN}"
         )
     frame = table.to_pandas(ignore_metadata=True)
-    unknown = set(frame["verdict"]) - VERDICTS
+    unknown = (set(frame["verdict"]) - VERDICTS) | (set(frame.get("kind", ())) - KINDS)
     if unknown or frame[[*_TEXT]].isna().any(axis=None) or frame["n"].isna().any():
         raise Damaged(f"{visible(path)} is damaged: it has rows that are no verdicts. {AGAIN}")
     code = (table.schema.metadata or {}).get(b"code", b"")
@@ -234,8 +246,14 @@ def _mismatch_in_mapping(value: Any, wanted: Mapping[Any, Any], where: str) -> s
     if not isinstance(value, dict):
         return f"{where} is no mapping"
     if str in wanted:
-        wanted = dict.fromkeys(value, wanted[str])
-    for key, form in wanted.items():
+        forms = dict.fromkeys(value, wanted[str])
+    else:
+        forms = {
+            key.removesuffix("?"): form
+            for key, form in wanted.items()
+            if not key.endswith("?") or key[:-1] in value
+        }
+    for key, form in forms.items():
         if key not in value:
             return f"{where} has no {key!r}"
         wrong = _mismatch(value[key], form, repr(key))
