@@ -8,7 +8,6 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from pathlib import Path
@@ -22,41 +21,12 @@ try:
 except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
     sys.exit("the command wellposed needs an extra: pip install 'wellposed[studies]'")
 
+from .command_group import FAILED, HELD, NOT_RUN, CommandGroup
 from .console import print_anywhere, say, tell
 
 if TYPE_CHECKING:
     from .own_table import OwnTable
     from .study import Source
-
-HELD, FAILED, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
-
-
-class _Group(click.Group):
-    """A group that suggests commands near to one it does not have."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            known = self.list_commands(ctx)
-            ctx.fail(f"there is no command {args[0]!r}. {suggest(args[0], known)}")
-        return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Say what is wrong in a sentence, without a traceback."""
-        try:
-            return super().invoke(ctx)
-        except StudyError as error:
-            tell(error)
-            only_reads = ctx.invoked_subcommand in {"verify", "list", "clean"}
-            ctx.exit(NOT_RUN if only_reads else error.exit_code)
-        except KeyboardInterrupt:
-            say("Error: interrupted; everything that was finished is stored.", err=True)
-            ctx.exit(INTERRUPTED)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # nobody reads on: click ends quietly
-                raise
-            say(f"Error: the system says: {error}.", err=True)
-            ctx.exit(NOT_RUN)
-
 
 results_option = click.option(
     "--results",
@@ -67,7 +37,7 @@ results_option = click.option(
 )
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wellposed")
 @click.option("--verbose", "-v", is_flag=True, help="Log what is going on.")
 def main(verbose: bool) -> None:
