@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from wellposed_studies import catalogue, cli, reading
 from wellposed_studies.data import Selection
 from wellposed_studies.errors import Damaged
 from wellposed_studies.layout import cells_folder, latest_run
+from wellposed_studies.own_table import OwnTable
 from wellposed_studies.runner import run
 from wellposed_studies.store import Store
 
@@ -220,6 +222,10 @@ def test_any_value_in_a_manifest_is_fine_or_told(finished, tmp_path, data, value
     source = find(str(Path(__file__).parent / "toy_study.py"))
     whole = latest_run(finished, "toy-study")
     manifest = json.loads((whole / "manifest.json").read_text())
+    if data.draw(st.booleans()):
+        manifest["own_table"] = asdict(
+            OwnTable("/a/b.csv", "y", "regression", "a quantity", ("n",))
+        )
     place = manifest
     while True:
         key = data.draw(st.sampled_from(sorted(place)))
@@ -252,6 +258,9 @@ def test_verdicts_of_other_types_are_told(results):
         {"statement": 3},
         {"n": np.nan},
         {"reason": None},
+        {"kind": "rumour"},
+        {"kind": None},
+        {"kind": 3},
     ):
         pd.DataFrame(sound.assign(**change)).to_parquet(folder / "verdicts.parquet")
         with pytest.raises(Damaged, match=r"verdicts.parquet is damaged"):
@@ -259,6 +268,35 @@ def test_verdicts_of_other_types_are_told(results):
     sound.drop(columns="level").to_parquet(folder / "verdicts.parquet")
     with pytest.raises(Damaged, match="no column 'level'"):
         reading.read_verdicts(folder)
+
+
+def test_verdicts_without_kinds_are_judged_anew(wellposed, toy, results):
+    path = latest_run(results, "toy-study") / "verdicts.parquet"
+    stored = pq.read_table(path)
+    before = wellposed("verify", toy)
+    pq.write_table(stored.drop_columns(["kind"]), path)
+    assert "kind" not in reading.read_verdicts(path.parent)[0]
+    assert wellposed("verify", toy) == before
+
+
+def test_what_a_manifest_may_lack(results):
+    path = latest_run(results, "toy-study") / "manifest.json"
+    whole = json.loads(path.read_text())
+    name = next(iter(whole["data"]))
+    record = whole["data"][name]
+    del record["notes"]
+    whole["data"] = {"what?": record}
+    path.write_text(json.dumps(whole))
+    assert reading.read_manifest(path.parent)["data"] == {"what?": record}
+    for wrong in ({"notes": "text"}, {"shapes": 3}, {"notes": [1]}):
+        path.write_text(json.dumps(whole | {"data": {"what?": record | wrong}}))
+        with pytest.raises(Damaged, match=next(iter(wrong))):
+            reading.read_manifest(path.parent)
+    own = asdict(OwnTable("/a/b.csv", "y", "regression"))
+    del own["meaning"]
+    path.write_text(json.dumps(whole | {"own_table": own}))
+    with pytest.raises(Damaged, match="'meaning'"):
+        reading.read_manifest(path.parent)
 
 
 def test_claims_judged_anew_on_damaged_tables_are_told(wellposed, results, tmp_path, toy):

@@ -129,6 +129,29 @@ def _typst_text(value: dict) -> str:
     return value["text"].replace("\u200b", "")
 
 
+def test_how_a_table_was_read_is_literal_in_the_record():
+    from wellposed_studies.plotting import manifest_block
+
+    hostile = "; ".join(HOSTILE)
+    data = {"source": hostile, "notes": [hostile], "shapes": {}, "digest": "0" * 64}
+    own = {
+        "target": "<b> *t*",
+        "meaning": f"classes ({hostile})",
+        "notes": ["row | names", hostile],
+    }
+    words = dict.fromkeys(
+        ("study", "code", "profile", "finished", "cpu", "platform", "python"), "x"
+    )
+    numbers = dict.fromkeys(("version", "cells", "repetitions", "seed", "processors"), 1)
+    more = {"threads_per_cell": 1, "commit": None, "command": ["x"], "packages": {}}
+    manifest = {**words, **numbers, **more, "data": {"a|b": data}, "own_table": own}
+    made = pandoc(str(manifest_block(manifest)), "html5")
+    cells = [html.unescape(text) for text in re.findall(r"<bdi[^>]*>(.*?)</bdi>", made, re.S)]
+    read = f"the target '<b> *t*' taken for classes ({hostile}); row | names; {hostile}"
+    assert escaping.visible(read) in cells
+    assert cells.count(escaping.visible(hostile)) == 2, "the source, and what is done with the rows"
+
+
 @given(st.text(max_size=30))
 @example("a\nb\tc\x1b[31m\x9b31m")
 @example("\u202eright to left\u2066\ufeff\u2028")

@@ -153,6 +153,24 @@ def test_a_hostile_file_name_goes_through_all_commands(study, tmp_path):
     assert seen in wellposed("verify", study)
 
 
+def test_hostile_names_in_a_table_stay_in_their_lines(study, tmp_path):
+    """Columns, categories and classes that hold signs of markup and control characters."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a *b*\x1b[31m": rng.choice(["u|v", "<b>"], 60), "x": rng.normal(size=60)}
+    )
+    frame.loc[:3, "x"] = np.nan
+    frame["k_$"] = np.where(np.arange(60) % 2, "<i>yes\x07</i>", "no|*maybe*")
+    frame.to_csv("t\n|.csv", index=False)
+    asked = ("--data", "t\n|.csv", "--target", "k_$", "-q", "--results", "r")
+    lines = wellposed("run", study, *asked).splitlines()
+    assert lines[0].startswith(r"t\n|.csv: 60 rows, 2 inputs (a *b*\x1b[31m, x), the target 'k_$'")
+    assert r"(<i>yes\x07</i>, no|*maybe*: text)" in lines[0]
+    assert lines[1].startswith(r"  - categories: a *b*\x1b[31m (2)")
+    output = wellposed("run", study, "--data", "t\n|.csv", "--target", "z\nz", code=2)
+    assert output.splitlines()[-1].startswith(r"Error: t\n|.csv has no column 'z\nz'.")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_output_in_any_encoding(study, encoding):
     """What the encoding lacks is spelled out; no command ends for a character."""

@@ -13,6 +13,7 @@ from wellposed_studies.catalogue.bias_variance.data import split
 from wellposed_studies.catalogue.underconstrained.data import linear_problem, widen
 from wellposed_studies.catalogue.underconstrained.data import test_rows as rows_to_test
 from wellposed_studies.data import Selection, load_anew
+from wellposed_studies.errors import DataError
 from wellposed_studies.loading.preprocessing import as_numbers, input_encoder
 from wellposed_studies.own_table import load_table, open_table
 from wellposed_studies.runner import run
@@ -114,6 +115,50 @@ def test_training_rows_with_categories_have_a_solution(path):
         problem = linear_problem(cell)
         w = np.linalg.lstsq(problem["X"], problem["y"])[0]
         np.testing.assert_allclose(problem["X"] @ w, problem["y"], atol=1e-8)
+
+
+WORDS = {"two": ["u", "v"], "five": list("uvwxy")}
+
+
+def table(n: int = 60, **columns: object) -> Bunch:
+    """A table with text, and a target that is a quantity if none is given."""
+    target = columns.pop("target", np.random.default_rng(1).normal(size=n))
+    inputs = pd.DataFrame(columns)
+    return Bunch(X=as_numbers({"inputs": inputs}, np.arange(n)), y=target, inputs=inputs)
+
+
+def words(of: str, n: int = 60) -> pd.Series:
+    return pd.Series(np.random.default_rng(0).choice(WORDS[of], n), dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (table(a=words("two")), r"inputs \(1\), their squares and products make only 1 columns"),
+        (table(a=words("five"), target=np.eye(60)[0]), "the same in nearly all"),
+        (table(a=words("five"), target=np.arange(60) // 58), "second largest class has 2 rows"),
+        (table(a=words("five"), b=words("five"), target=np.arange(60) % 30), "class has 2 rows"),
+    ],
+)
+def test_tables_with_text_are_refused_by_what_they_are_as_numbers(data, sentence):
+    with pytest.raises(DataError, match=sentence):
+        widen(data, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("smaller", [3, 5, 25])
+def test_the_pool_has_the_classes_in_their_shares(smaller):
+    target = np.repeat([4, 7], [60 - smaller, smaller])
+    data = Bunch(
+        **widen(table(a=words("five"), b=words("two"), target=target), np.random.default_rng(0))
+    )
+    pooled = np.isin(np.arange(60), data.pool)
+    assert (data.target[pooled] > 0).sum() == 2 * smaller // 3
+    np.testing.assert_array_equal(np.unique(data.y_test), [-1, 1])
+    assert len(data.y_test) == 60 - pooled.sum(), "training rows are not tested on"
+    cell = Cell(data, "mixed", {}, 0, "0" * 32)
+    problem = linear_problem(cell)
+    assert np.linalg.matrix_rank(problem["X"]) == data.n_train == len(problem["X"])
+    assert len(problem["X_test"]) == 60 - pooled.sum()
 
 
 def test_how_a_table_was_read_stands_in_manifest_and_digest(toy, path, mixed, tmp_path, caplog):
