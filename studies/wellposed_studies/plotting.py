@@ -275,13 +275,14 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
             for key, shape in data["shapes"].items()
         )
         source = markdown(data["source"]) if data["source"] else ""
-        notes = markdown("; ".join(data.get("notes", [])))
-        parts = (source, notes, shapes, f"SHA-256 {code(data['digest'][:12])}")
+        notes = map(markdown, data.get("notes", []))
+        parts = (source, *notes, shapes, f"SHA-256 {code(data['digest'][:12])}")
         entries[f"Data: {markdown(name)}"] = "; ".join(filter(None, parts))
     if own := manifest.get("own_table"):
         read = [f"the target {own['target']!r} taken for {own['meaning']}", *own["notes"]]
         entries["Read as"] = markdown("; ".join(read))
-    for sentence in warn_of(fallback("".join(manifest["data"])).missing, "the data's names"):
+    shown = "".join([*manifest["data"], entries.get("Read as", "")])
+    for sentence in warn_of(fallback(shown).missing, "the data's names"):
         entries["Fonts"] = markdown(sentence[0].upper() + sentence[1:])
     return table({"Entry": key, "Value": value} for key, value in entries.items())
 

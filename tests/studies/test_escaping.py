@@ -147,6 +147,8 @@ def test_how_a_table_was_read_is_literal_in_the_record():
     manifest = {**words, **numbers, **more, "data": {"a|b": data}, "own_table": own}
     made = pandoc(str(manifest_block(manifest)), "html5")
     cells = [html.unescape(text) for text in re.findall(r"<bdi[^>]*>(.*?)</bdi>", made, re.S)]
+    assert "; ;" not in made
+    assert "; ;" not in str(manifest_block(manifest | {"data": {"a|b": data | {"notes": []}}}))
     read = f"the target '<b> *t*' taken for classes ({hostile}); row | names; {hostile}"
     assert escaping.visible(read) in cells
     assert cells.count(escaping.visible(hostile)) == 2, "the source, and what is done with the rows"

@@ -281,7 +281,7 @@ CLAIMS = [
         Claim(
             name=f"agree-{treatment.replace(' ', '-')}",
             statement=f"With {words} the seeds agree at least twice as well, on one training set.",
-            measured="spread over seeds, a share of that without; the larger of two data sets",
+            measured="spread over seeds, a share of that without: the largest over data sets",
             threshold=at_most(0.5),
             oracle=oracle,
             source=source,
