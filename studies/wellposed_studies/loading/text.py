@@ -169,10 +169,16 @@ def _without_odd_rows(frame: pd.DataFrame, header: list[str], notes: list[str]) 
 def _refuse_unless_row_names(
     file: str, text: str, separator: str, frame: pd.DataFrame, names: list[str]
 ) -> None:
-    """A header that is one name short is right if the rows begin with names, as R writes them."""
+    """A header that is one name short is right if the rows begin with names, as R writes them.
+
+    Under a first name that row numbers go by, it is the last name that may be missing: row names
+    are then told by quotes around them in a row that has fields without.
+    """
     start = text.partition("\n")[2].lstrip()
     quoted = start.startswith(('"', "'"))
-    named = names and goes_by_a_numbers_name(names[0])
+    unquoted = re.sub(r""""[^"]*"|'[^']*'""", "", start.partition("\n")[0])
+    told = quoted and re.search(r"\w", unquoted)
+    named = names and goes_by_a_numbers_name(names[0]) and not told
     if named or not are_row_names(frame[0], surely=not quoted):
         raise DataError(
             f"the header of {file} has {len(names)} names and its rows have {len(names) + 1} "

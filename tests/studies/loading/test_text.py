@@ -8,10 +8,11 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from wellposed_studies.errors import DataError
+from wellposed_studies.loading.row_names import goes_by_a_numbers_name
 from wellposed_studies.own_table import load_table, open_table
 
 
@@ -28,6 +29,8 @@ def dialects(draw):
     """A table of numbers and a way to write it down."""
     n_columns = draw(st.integers(2, 5))
     header = draw(st.lists(names, min_size=n_columns, max_size=n_columns, unique=True))
+    # which name is missing in a short header would be ambiguous
+    assume(not goes_by_a_numbers_name(header[0]))
     numbers = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 3))
     cells = st.lists(numbers, min_size=n_columns, max_size=n_columns)
     rows = draw(st.lists(cells, min_size=21, max_size=25, unique_by=tuple))
@@ -92,6 +95,22 @@ def test_a_table_in_any_dialect_reads_to_the_same_values(tmp_path, table):
     assert own.task == "regression"
     np.testing.assert_array_equal(loaded["X"], expected[:, :-1])
     np.testing.assert_array_equal(loaded["y"], expected[:, -1])
+
+
+@pytest.mark.parametrize("first", ["x", "id", "height"])
+@pytest.mark.parametrize("separator", [" ", ","])
+def test_a_header_one_name_short_is_right_before_quoted_row_names(tmp_path, first, separator):
+    """As `write.table` of R writes a data frame whose first column is called x, say."""
+    lines = [f'"{first}" "z" "y"', *(f'"{i}" {i / 8} "a b" {i}.5' for i in range(1, 31))]
+    text = "\n".join(lines).replace(" ", separator).replace(f"a{separator}b", "a b")
+    (tmp_path / "r.csv").write_text(text + "\n")
+    own = open_table(str(tmp_path / "r.csv"), "y")
+    np.testing.assert_array_equal(load_table(own)["y"], np.arange(1, 31) + 0.5)
+    assert "taken for row names" in own.notes[0]
+    (tmp_path / "plain.csv").write_text(text.replace('"', "").replace("a b", "ab") + "\n")
+    if first != "height":
+        with pytest.raises(DataError, match="Name every column"):
+            open_table(str(tmp_path / "plain.csv"), "y")
 
 
 @pytest.mark.parametrize(
