@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Outcome:
         One line on why it failed, or "".
     trace : str
         The traceback, or "".
+    warned : dict of int
+        How often each warning was given, also by the cells that are computed together with it.
     """
 
     cell: PlannedCell
@@ -41,6 +43,7 @@ class Outcome:
     seconds: float
     error: str = ""
     trace: str = ""
+    warned: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from .reading import read_manifest
 from .results import Results
 from .store import Store, parquet_bytes, record_of
 from .verdicts import judge
+from .warned import tell
 
 logger = logging.getLogger(__name__)
 
@@ -196,6 +197,7 @@ def _compute_missing(
     }
     measure = Measure(plan.selection, plan.source.code)
     failed: list[Outcome] = []
+    warned: Counter[str] = Counter()
     done = 0
     try:
         with contextlib.closing(executor.run(measure, missing)) as stream:
@@ -204,6 +206,8 @@ def _compute_missing(
                 failed += [outcome for outcome in outcomes if outcome.measured is None]
                 store.add(good, record)
                 done += len(good)
+                for outcome in outcomes:
+                    warned.update(outcome.warned)
                 progress.advanced(len(outcomes))
                 if len(failed) >= MAX_FAILURES:
                     break
@@ -212,6 +216,8 @@ def _compute_missing(
             f"interrupted: {done} of {len(missing)} missing cells were computed and stored. The "
             "same command goes on from here."
         ) from None
+    finally:
+        tell(warned)
     if failed:
         kinds = Counter(outcome.error for outcome in failed)
         message, count = kinds.most_common(1)[0]

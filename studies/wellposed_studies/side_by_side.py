@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 from .discovery import find
 from .measuring import Measure, Outcome, seed_global_streams
 from .plan import PlannedCell
+from .warned import counted
 
 #: Studies whose cells draw from a random stream of the whole process.
 _not_in_threads: set[str] = set()
@@ -25,6 +26,15 @@ _UNLIKELY = 2_718_281_828  # a seed that no cell sets
 
 def measure_all(
     measure: Measure, cells: Sequence[PlannedCell], n_trainers: int | None = None
+) -> list[Outcome]:
+    """The outcomes of some cells, in their order; the first one has the warnings of all."""
+    with counted() as warned:
+        outcomes = _measure_all(measure, cells, n_trainers)
+    return [replace(outcomes[0], warned=dict(warned)), *outcomes[1:]]
+
+
+def _measure_all(
+    measure: Measure, cells: Sequence[PlannedCell], n_trainers: int | None
 ) -> list[Outcome]:
     """The outcomes of some cells, in their order.
 
