@@ -95,6 +95,21 @@ def test_outputs_and_gradients_are_torchs(structure, activation, fit_intercept, 
         torch.testing.assert_close(flat[k], leaf.grad, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (7, 5), (2, 3)])
+def test_the_first_of_equal_pixels_has_the_gradient(height, width):
+    """Black or white images, of whose blocks most hold equal pixels."""
+    rng = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 2, (3, 2, height, width, 16), generator=rng).double()
+    slope = torch.randn(3, 2, height // 2, width // 2, 16, generator=rng, dtype=torch.float64)
+    ours, theirs = image.clone().requires_grad_(), image.clone().requires_grad_()
+    max_pool(ours).backward(slope)
+    batch = theirs.permute(0, 4, 1, 2, 3).flatten(0, 1)
+    expected = F.max_pool2d(batch, 2).unflatten(0, (3, 16)).permute(0, 2, 3, 4, 1)
+    expected.backward(slope)
+    torch.testing.assert_close(max_pool(image), expected.detach(), rtol=0, atol=0)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=0)
+
+
 def test_gradient_with_respect_to_the_images():
     network = ConvNet((2, 5, 6), 3, (4, 3), "tanh")
     theta, x, slope, _ = stack_of(network, 2)
