@@ -235,6 +235,20 @@ def test_estimators_share_training_sets_and_seeds_and_a_repetition_stands_alone(
         assert len(set(many.predictions[:, 0])) == 8  # each repetition its own random_state
 
 
+def test_rows_seeds_and_held_out_rows_have_streams_of_their_own(monkeypatch, diabetes):
+    keys, real = set(), np.random.SeedSequence
+
+    def spy(entropy=None, *, spawn_key=()):
+        keys.add(spawn_key)
+        return real(entropy, spawn_key=spawn_key)
+
+    monkeypatch.setattr(np.random, "SeedSequence", spy)
+    tree = DecisionTreeRegressor(max_features=0.5)
+    bias_variance(tree, *diabetes, n_repetitions=4, random_state=0)
+    keys.discard(())
+    assert len({(*key[:2],) for key in keys}) == len(keys) == 1 + 4 + 4
+
+
 def test_random_states_inside_a_pipeline_are_set_by_name(wine):
     trees = [
         bias_variance(

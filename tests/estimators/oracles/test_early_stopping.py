@@ -175,6 +175,21 @@ def test_validation_fraction_holds_out_that_share_stratified(monkeypatch):
     assert not torch.equal(held[0], held[2])
 
 
+@pytest.mark.parametrize("patience", [1, 2, 7])
+def test_of_equal_epochs_the_first_is_the_best(patience):
+    """Rows of zeros have one loss for ever: no epoch is better than the first."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    settings = {"hidden_layer_sizes": (), "fit_intercept": False, "learning_rate": 0.1}
+    net = NetRegressor(early_stopping=True, n_iter_no_change=patience, max_epochs=30, **settings)
+    net.fit(X, y, X_val=np.zeros((4, 3)), y_val=np.arange(4.0))
+    assert net.best_epoch_ == 1
+    assert net.n_iter_ == 1 + patience
+    assert net.validation_loss_curve_ == [14 / 8] * (1 + patience)
+    first = NetRegressor(max_epochs=1, **settings).fit(X, y)
+    np.testing.assert_array_equal(net.coef_, first.coef_)
+
+
 def test_no_hidden_stopping_rule(noisy):
     """Without early stopping exactly `max_epochs` are made, whatever the loss does."""
     X, y, _, _ = noisy

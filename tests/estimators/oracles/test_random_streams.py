@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from wellposed import NetClassifier
 from wellposed.regularizers import REGULARIZERS
 from wellposed.training.stack import Stack, train
-from wellposed.training.streams import Stream
+from wellposed.training.streams import Stream, generator
 
 ON = {
     "l2": 0.1,
@@ -85,6 +88,44 @@ def test_random_regularizers_do_not_share_numbers(make_request, name, other):
         return torch.cat([stream.draw().flatten() for stream in regularizer.streams])
 
     assert torch.equal(draws(name), draws(*[n for n in REGULARIZERS if n in (name, other)]))
+
+
+def own_module(n_inputs, n_outputs):
+    return nn.Sequential(
+        nn.Linear(n_inputs, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, n_outputs)
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "purposes"),
+    [  # split, init, batches, input noise, input dropout, weight noise; layers or own layers
+        ({"hidden_layer_sizes": (8, 8)}, 6 + 2),
+        ({"hidden_layer_sizes": (8, 8, 8)}, 6 + 3),
+        ({"network": "cnn", "hidden_layer_sizes": (2,)}, 6 + 1),
+        ({"network": own_module}, 6 + 1 + 1),
+    ],
+)
+def test_every_purpose_has_a_stream_of_its_own(monkeypatch, network, purposes):
+    seeds = set()
+
+    def spy(*args):
+        rng = generator(*args)
+        seeds.add(rng.initial_seed())
+        return rng
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("wellposed") and getattr(module, "generator", None) is generator:
+            monkeypatch.setattr(module, "generator", spy)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 16)), rng.integers(0, 3, 60)
+    random = {name: ON[name] for name, r in REGULARIZERS.items() if r.random}
+    net = NetClassifier(**network, batch_size=16, max_epochs=2, early_stopping=True, **random)
+    net.set_params(random_state=7).fit(X, y)
+    assert len(seeds) == purposes
+    seeds_of_one = set(seeds)
+    seeds.clear()
+    net.set_params(random_state=8).fit(X, y)
+    assert not seeds & seeds_of_one
 
 
 def test_strength_changes_nothing_drawn(monkeypatch):

@@ -93,6 +93,45 @@ def test_continue_goes_on_from_the_best_epochs_state(split, make_request):
     np.testing.assert_array_equal(net.coefs_[0].T, on.network.coefs(theta)[0][0])
 
 
+LABELS = {"class_weight": {0: 1.0, 1: 4.0}}
+
+
+@pytest.mark.parametrize("retrain", ["passes", "updates", "continue"])
+@pytest.mark.parametrize("weighted", ["rows", "classes", "rows and classes", "split"])
+@pytest.mark.filterwarnings("ignore:retrain='continue' stopped")
+def test_weights_of_rows_and_classes_count_in_the_second_training(weighted, retrain):
+    """Every full-batch step of it is that of gradient descent on the weighted rows of both."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3))
+    y = (X[:, 0] + rng.normal(size=50) > 0).astype(int)
+    rows = rng.uniform(0.1, 3, 50) if weighted != "classes" else np.ones(50)
+    parameters = LABELS if "classes" in weighted else {}
+    net = NetClassifier((), solver="sgd", momentum=0.0, learning_rate=0.5, early_stopping=True,
+                        batch_size=None, max_epochs=6, retrain=retrain, random_state=0,
+                        **parameters)  # fmt: skip
+    if weighted == "split":
+        net.fit(X, y, sample_weight=rows)
+    else:
+        rows[30:] = 1.0
+        net.fit(X[:30], y[:30], sample_weight=rows[:30], X_val=X[30:], y_val=y[30:])
+    of_class = np.array([1.0, 4.0 if "classes" in weighted else 1.0])[y]
+    weight = rows * of_class / np.mean(rows * of_class)
+    w, b, path = np.zeros(3), 0.0, []
+    if retrain == "continue":
+        stopped = NetClassifier(**{**net.get_params(), "retrain": None})
+        if weighted == "split":
+            stopped.fit(X, y, sample_weight=rows)
+        else:
+            stopped.fit(X[:30], y[:30], sample_weight=rows[:30], X_val=X[30:], y_val=y[30:])
+        w, b = stopped.coef_[0], stopped.intercept_[0]
+    for _ in range(net.n_iter_):
+        error = weight * (1 / (1 + np.exp(-(X @ w + b))) - y) / 50
+        w, b = w - 0.5 * X.T @ error, b - 0.5 * error.sum()
+        path.append(w)
+    np.testing.assert_allclose(net.coef_[0], path[-1], rtol=1e-9)
+    np.testing.assert_allclose(net.intercept_, b, rtol=1e-9)
+
+
 def test_continue_may_never_get_there_and_says_so(split):
     """Former validation rows that contradict each other cannot reach the training loss."""
     X, y, X_val, _ = split
