@@ -185,6 +185,24 @@ def test_lbfgs(activation, dtype):
             assert_same(outcome, alone[k])
 
 
+def test_lbfgs_ends_each_by_its_own_tolerance_and_limit(make_request):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)), rng.normal(size=40)
+    limits = [(1e-2, 100), (1e-9, 100), (1e-9, 3), (1e-5, 100), (1e-9, 7)]
+    requests = [
+        make_request(X, y + k, (4,), activation="tanh", solver="lbfgs", tol=tol, max_epochs=most,
+                     seed=k, strengths={"l2": 0.01 * (k + 1)})
+        for k, (tol, most) in enumerate(limits)
+    ]  # fmt: skip
+    for order in (range(5), reversed(range(5))):
+        some = [requests[k] for k in order]
+        for request, outcome in zip(some, train(some)):
+            assert_same(outcome, train([request])[0])
+            assert outcome.reached == (outcome.optimality <= request.tol)
+            assert outcome.reached or outcome.n_epochs == request.max_epochs
+    assert len({outcome.n_epochs for outcome in train(requests)}) == 5
+
+
 @pytest.mark.parametrize("name", REGULARIZERS)
 def test_strength_varies_inside_a_stack(name):
     """Different strengths side by side: the networks differ, and each is its own."""

@@ -86,3 +86,26 @@ def test_it_takes_the_noise_out_of_mini_batches():
         for averaging in (None, 0.5)
     ]  # fmt: skip
     assert distances[1] < 0.2 * distances[0]
+
+
+@pytest.mark.parametrize("n_updates", [1, 5, 7])
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+def test_its_share_is_of_the_updates_that_are_made(make_request, share, n_updates):
+    """Not of those that `max_epochs` would allow, nor of those made before."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    options = {"batch_size": 16, "max_epochs": 50, "learning_rate": 0.05, "seed": 3}
+    (before,) = train([make_request(X, y, (5,), max_updates=4, **options)])
+    for start in (None, before.state):
+        path = [
+            train([make_request(X, y, (5,), max_updates=t, start=start, **options)])[0].state.theta
+            for t in range(1, n_updates + 1)
+        ]
+        request = make_request(
+            X, y, (5,), max_updates=n_updates, averaging=share, start=start, **options
+        )
+        (outcome,) = train([request])
+        last = path[-math.ceil(share * n_updates) :]
+        torch.testing.assert_close(
+            outcome.state.theta, torch.stack(last).mean(0), rtol=0, atol=1e-12
+        )

@@ -163,6 +163,17 @@ class TestWeightNoise:
         assert changed.sum() == sum(weight.numel() for weight in weights)
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("penalty", ["l2", "weight_decay"])
+    def test_penalties_are_of_the_weights_without_noise(self, penalty):
+        """Without a signal (X = 0) weights shrink geometrically, whatever the noise."""
+        options = {"solver": "sgd", "momentum": 0, "learning_rate": 0.1, "random_state": 0}
+        net = NetRegressor((), init="he", **options, weight_noise=0.5, **{penalty: 0.5})
+        X, y = np.zeros((10, 4)), np.zeros(10)
+        first = NetRegressor((), init="he", **options, max_epochs=1).fit(X, y).coef_
+        np.testing.assert_allclose(
+            net.set_params(max_epochs=7).fit(X, y).coef_, 0.95**7 * first, rtol=1e-12
+        )
+
     def test_finds_flatter_minima(self, make_request):
         """Flatness: rise of the loss under relative noise, which rescaling ReLU layers leaves."""
         rng = np.random.default_rng(0)
