@@ -96,6 +96,28 @@ def test_the_first_rows_need_not_hold_every_class():
     assert net.score(X_iris, y_iris) > 0.8
 
 
+def test_classes_named_once_are_forgotten_by_fit():
+    net = NetClassifier((4,), max_epochs=2, random_state=0)
+    net.partial_fit(X_iris, y_iris, classes=[0, 1, 2, 7]).fit(X_iris, y_iris)
+    assert net.classes_.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(
+        net.predict_proba(X_iris), net.__class__(**net.get_params()).fit(X_iris, y_iris)
+        .predict_proba(X_iris)
+    )  # fmt: skip
+
+
+def test_a_seed_is_drawn_once():
+    """Passes after the first go on with its seed, and take nothing from a shared generator."""
+    nets = [
+        reg(batch_size=16, dropout=0.2, random_state=state)
+        for state in (5, np.random.RandomState(5))
+    ]
+    for net in nets:
+        for _ in range(3):
+            net.partial_fit(X, y)
+    np.testing.assert_array_equal(nets[0].predict(X), nets[1].predict(X))
+
+
 def test_several_labels_need_no_classes():
     labels = np.eye(3, dtype=int)[y_iris]
     net = NetClassifier((4,), random_state=0).partial_fit(X_iris, labels)

@@ -1,5 +1,6 @@
 """network=callable: a user's own module gets the same regularizers."""
 
+import pickle
 from functools import partial
 
 import numpy as np
@@ -340,3 +341,35 @@ def test_a_module_that_trains_biases_only_has_no_weights_to_regularize(digits, n
     NetClassifier(network=biases_only, max_epochs=1, dropout=0.1).fit(*digits)
     with pytest.raises(ValueError, match=f"{name}=1 acts on weights, and the module that"):
         NetClassifier(network=biases_only, max_epochs=1, **{name: 1.0}).fit(*digits)
+
+
+DRAWN: list[float] = []
+
+
+class Drawing(nn.Module):
+    """Takes down what it draws in training."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.linear = nn.Linear(n_inputs, n_outputs)
+
+    def forward(self, x):
+        if self.training:
+            DRAWN.append(torch.rand(()).item())
+        return self.linear(x)
+
+
+def test_random_layers_draw_afresh_at_every_step_and_go_on_after_pickling():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    net = NetRegressor(network=Drawing, batch_size=16, max_epochs=3, random_state=0)
+    runs = []
+    for _ in range(2):
+        DRAWN.clear()
+        copy = pickle.loads(pickle.dumps(clone(net).fit(X, X[:, 0])))
+        copy.partial_fit(X, X[:, 0])
+        runs.append(list(DRAWN))
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == len(runs[0]) == 9 + 3
+    DRAWN.clear()
+    clone(net).fit(X, X[:, 0]).partial_fit(X, X[:, 0])
+    assert runs[0] == DRAWN

@@ -90,3 +90,13 @@ def test_what_it_is_not_for():
         clone(NET).set_params(loss="huber").fit(X, Y)
     zeros = clone(NET).set_params(l2=0.1).fit(X, np.r_[1.0, np.zeros(199)])
     assert (zeros.predict(X) > 0).all()
+
+
+def test_predictions_are_those_of_the_loss_that_was_fitted():
+    nets = {loss: clone(NET).set_params(loss=loss).fit(X, Y) for loss in ("poisson", "squared_error")}
+    expected = {loss: net.predict(X) for loss, net in nets.items()}
+    for loss, other in (("poisson", "squared_error"), ("squared_error", "poisson")):
+        np.testing.assert_array_equal(nets[loss].set_params(loss=other).predict(X), expected[loss])
+    np.testing.assert_allclose(
+        np.log(expected["poisson"]), X @ nets["poisson"].coef_ + nets["poisson"].intercept_
+    )

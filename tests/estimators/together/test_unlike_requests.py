@@ -78,6 +78,24 @@ def test_a_classifier_and_a_regressor_of_one_shape(slower):
     assert sizes == [1, 1]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [{"solver": "adam", "momentum": 0.0}, {"solver": "adam", "momentum": 0.9}],
+        [{"l2": 0.1}, {"l2": 0.2, "learning_rate": 0.1, "random_state": 1, "max_epochs": 5}],
+        [{"n_iter_no_change": 3}, {"n_iter_no_change": 4}],
+        [{"tol": 1e-3}, {"tol": 1e-9}],
+    ],
+)
+def test_what_may_differ_in_a_stack_does_not_part_it(settings):
+    nets = [NetRegressor(**SETTINGS | given) for given in settings]
+    expected = [NetRegressor(**net.get_params()).fit(X, COUNTS) for net in nets]
+    found, sizes = fit_all(nets, [X, X])
+    for net, alone in zip(found, expected):
+        assert_same_model(net, alone)
+    assert sizes == [2]
+
+
 @pytest.mark.parametrize("slower", [0, 1])
 def test_a_fresh_fit_and_one_that_goes_on(slower):
     """Adam's bias correction counts the updates from the first fit on."""
