@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import BatchScoring, Callback, EpochScoring
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
@@ -169,3 +169,34 @@ def test_averaged_networks_are_what_is_validated():
     J = 0.5 * mean_squared_error(values[:20], net.predict(numbers[:20]))
     assert net.validation_loss_curve_[-1] == pytest.approx(J)
     assert net.net_.history[-1, "valid_loss"] == pytest.approx(J)
+    rows, _, z = recorder.last
+    np.testing.assert_array_equal(rows, numbers[:20])
+    np.testing.assert_allclose(z[:, 0], net.predict(numbers[:20]))
+
+
+def test_batches_are_counted():
+    net = NetClassifier((4,), batch_size=40, max_epochs=2, callbacks=[Recorder()], random_state=0)
+    net.fit(X[TRAIN], y[TRAIN], X_val=X[:100], y_val=y[:100])
+    for epoch in net.net_.history:
+        assert (epoch["train_batch_count"], epoch["valid_batch_count"]) == (3, 3)
+        assert [batch["train_batch_size"] for batch in epoch["batches"][:3]] == [40, 40, 32]
+        sizes = [b["valid_batch_size"] for b in epoch["batches"] if "valid_batch_size" in b]
+        assert sizes == [40, 40, 20]
+
+
+def test_of_equal_epochs_the_first_is_the_best():
+    """As skorch has it: a checkpoint is made where a loss is below all before."""
+    numbers, values = NUMBERS
+    net = NetRegressor((), fit_intercept=False, max_epochs=4, callbacks=[Recorder()])
+    net.fit(numbers, values, X_val=np.zeros((5, 5)), y_val=np.ones(5))
+    assert net.net_.history[:, "valid_loss"] == [0.5] * 4
+    assert net.net_.history[:, "valid_loss_best"] == [True, False, False, False]
+    theirs = NeuralNetRegressor(
+        torch.nn.Linear(5, 1, bias=False),
+        train_split=predefined_split(
+            Dataset(np.zeros((5, 5), np.float32), np.ones((5, 1), np.float32))
+        ),
+        max_epochs=4,
+        verbose=0,
+    ).fit(numbers.astype(np.float32), values.astype(np.float32)[:, None])
+    assert theirs.history[:, "valid_loss_best"] == net.net_.history[:, "valid_loss_best"]

@@ -160,6 +160,25 @@ def test_checkpoint_brings_the_best_epoch_back(digits, tmp_path):
     assert {"params.pt", "optimizer.pt", "history.json"} <= {f.name for f in tmp_path.iterdir()}
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_checkpoint_has_all_that_it_takes_to_go_on(digits, tmp_path, solver):
+    """Running averages and the number of updates: the next pass is that after epoch 3."""
+    best = Checkpoint(
+        monitor=lambda net: len(net.history) == 3,
+        dirname=str(tmp_path),
+        load_best=True,
+        sink=lambda text: None,
+    )
+    settings = {**SETTINGS, "solver": solver}
+    model = NetClassifier(**settings, callbacks=[best]).fit(*digits)
+    short = NetClassifier(**{**settings, "max_epochs": 3}).fit(*digits)
+    assert model.t_ == short.t_ == 3 * 8
+    model.set_params(callbacks=None).partial_fit(*digits)
+    short.partial_fit(*digits)
+    for a, b in zip(model.coefs_ + model.intercepts_, short.coefs_ + short.intercepts_):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_tensorboard_gets_each_epoch(digits):
     class Writer:
         def __init__(self):

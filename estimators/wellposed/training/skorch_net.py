@@ -6,6 +6,7 @@ History, callbacks, checkpoints, saving and loading are skorch's. Its training i
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -243,7 +244,8 @@ class SkorchNet(NeuralNet):
         interrupted: threading.Event,
         abandoned: Callable[[], bool] | None,
     ) -> Outcome:
-        stack = Stack([replace(request, start=self.state)], abandoned)
+        start = replace(self.state)  # which stays, while `state` goes on
+        stack = Stack([replace(request, start=start)], abandoned)
         self.state.moments = [moment[0] for moment in stack.optimizer.moments]
         stack.adopt(self.state)
         stack.on_batch_begin, stack.on_batch_end = self._batch_begin, self._batch_end
@@ -284,6 +286,7 @@ class SkorchNet(NeuralNet):
         for parameter, value in self._frozen:
             parameter.copy_(value)
         self._batch_count += 1
+        self.state.n_updates += 1
         n = len(self._shown[0])
         self.history.record_batch("train_loss", float(J[0]))
         self.history.record_batch("train_batch_size", n)
@@ -316,7 +319,8 @@ class SkorchNet(NeuralNet):
         ):
             if curve:
                 self.history.record(name, curve[-1])
-                self.history.record(f"{name}_best", curve[-1] <= min(curve))
+                best = curve[-1] < min(curve[:-1], default=math.inf)
+                self.history.record(f"{name}_best", best)
         self.history.record("train_batch_count", self._batch_count)
         if outcome.validation_curve:
             self.history.record("valid_batch_count", self._valid_batch_count)
