@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.datasets import load_diabetes, load_wine, make_friedman1
-from sklearn.ensemble import BaggingRegressor
+from sklearn.ensemble import BaggingRegressor, VotingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from wellposed._bias_variance.training_sets import seed_estimator
 from wellposed.bias_variance import KnownTruth, bias_variance
 
 NOISE = 0.5
@@ -260,6 +261,16 @@ def test_random_states_inside_a_pipeline_are_set_by_name(wine):
         for s in (None, 7)
     ]
     np.testing.assert_array_equal(*trees)
+
+
+def test_parts_have_seeds_of_their_own_that_do_not_depend_on_the_other_parts():
+    tree = DecisionTreeRegressor(max_features=1)
+    both = VotingRegressor([("a", clone(tree)), ("b", clone(tree))])
+    one = VotingRegressor([("b", clone(tree))])
+    for estimator in (both, one):
+        seed_estimator(estimator, root=3, repetition=2)
+    a, b = (part.random_state for _, part in both.estimators)
+    assert a != b == one.estimators[0][1].random_state
 
 
 def test_random_state_none_differs_and_a_generator_moves_on_and_global_state_is_left(diabetes):

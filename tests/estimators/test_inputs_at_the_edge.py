@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from wellposed import NetClassifier, NetRegressor, fit_together
+from wellposed.regularizers import REGULARIZERS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -149,3 +151,13 @@ def test_batches_of_one_row_are_told_of(n, size):
     net = NetRegressor(network=batch_norm, batch_size=size, max_epochs=1)
     with pytest.raises(ValueError, match=r"batch of one row: .* Change batch_size so that"):
         net.fit(X[:n], r[:n])
+
+
+@pytest.mark.parametrize("off", [0, 0.0, None])
+@pytest.mark.parametrize("name", [*REGULARIZERS, "averaging"])
+def test_zero_and_none_switch_off(name, off):
+    net = NetClassifier((4,), max_epochs=3, random_state=0)
+    expected = clone(net).fit(X, y)
+    found = clone(net).set_params(**{name: off}).fit(X, y)
+    for a, b in zip(found.coefs_, expected.coefs_):
+        np.testing.assert_array_equal(a, b)

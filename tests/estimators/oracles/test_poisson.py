@@ -93,7 +93,9 @@ def test_what_it_is_not_for():
 
 
 def test_predictions_are_those_of_the_loss_that_was_fitted():
-    nets = {loss: clone(NET).set_params(loss=loss).fit(X, Y) for loss in ("poisson", "squared_error")}
+    nets = {
+        loss: clone(NET).set_params(loss=loss).fit(X, Y) for loss in ("poisson", "squared_error")
+    }
     expected = {loss: net.predict(X) for loss, net in nets.items()}
     for loss, other in (("poisson", "squared_error"), ("squared_error", "poisson")):
         np.testing.assert_array_equal(nets[loss].set_params(loss=other).predict(X), expected[loss])

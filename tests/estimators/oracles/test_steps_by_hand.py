@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -65,9 +67,7 @@ def test_projection_comes_after_the_soft_threshold(constraint, solver):
         gradients = gradients_of(start, X, Y)
         gains = [0.1 / (np.abs(g) + 1e-8) for g in gradients]
     thresholds = [threshold * g for g in gains]
-    shrunk = [
-        np.sign(w) * np.maximum(np.abs(w) - t, 0) for w, t in zip(free.coefs_, thresholds)
-    ]
+    shrunk = [np.sign(w) * np.maximum(np.abs(w) - t, 0) for w, t in zip(free.coefs_, thresholds)]
     if constraint == "norm_constraint":
         radius = 0.7 * np.sqrt(sum(np.sum(w**2) for w in shrunk))
         expected = [0.7 * w for w in shrunk]
@@ -117,7 +117,7 @@ def test_the_loss_curve_is_the_loss_before_an_update_and_the_penalties_after(
         for t in range(1, 5)
     ]
     at = [objective(net, X, Y, weight, l1, l2) for net in (still, *path)]
-    curve = [loss + penalty for (loss, _), (_, penalty) in zip(at, at[1:])]
+    curve = [loss + penalty for (loss, _), (_, penalty) in pairwise(at)]
     np.testing.assert_allclose(path[-1].loss_curve_, curve, rtol=1e-10)
     assert path[-1].loss_ == path[-1].loss_curve_[-1]
 

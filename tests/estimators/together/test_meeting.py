@@ -8,6 +8,7 @@ import time
 import joblib
 import numpy as np
 import pytest
+import torch
 from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import BaggingClassifier
@@ -15,8 +16,10 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from wellposed import NetClassifier, fit_together
+from wellposed.networks import MLP
 from wellposed.training import board, workshop
 from wellposed.training import meeting as module
+from wellposed.training.request import Request, Rows
 
 NET = NetClassifier((8,), max_epochs=2, batch_size=32, random_state=0)
 STRENGTHS = np.logspace(-4, -1, 8)
@@ -204,3 +207,33 @@ def test_a_task_trains_where_no_trainer_can_be_started(allowed, digits, monkeypa
         search = GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert sum(meeting.stack_sizes) == 24
+
+
+def request_of(hidden=(8,), **settings):
+    network = MLP(20, 1, hidden)
+    rows = Rows(torch.zeros(65, 48), 20, 1)
+    return Request(network, "squared_error", rows, seed=0, **settings)
+
+
+def test_networks_of_a_length_train_together(monkeypatch):
+    """A stack that holds long ones and short ones would end with few networks in it."""
+    monkeypatch.setattr(board, "_MAX_STACK", 3)
+    waiting = board.Board()
+    for max_epochs in (5, 1, 9, 1, 9, 5, 9, 1, 5):
+        waiting.put(board.Post(None, request_of(max_epochs=max_epochs)))
+    lengths = []
+    while waiting:
+        stack = waiting.take(0, None)
+        lengths.append([post.request.max_epochs for post in stack])
+    assert lengths == [[1, 1, 1], [5, 5, 5], [9, 9, 9]]
+
+
+@pytest.mark.parametrize("hidden", [(64,), (256, 256), (2000, 2000)])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_what_a_stack_works_on_fits_into_the_cache(solver, hidden):
+    """Parameters, gradient and running averages, or lbfgs's 20 pairs of differences as well."""
+    request = request_of(hidden, solver=solver, batch_size=64)
+    numbers = (4 if solver == "adam" else 44) * request.network.size
+    size = board.stack_size(request)
+    assert size == 1 or size * numbers * 4 <= board._CACHE_BYTES
+    assert size > 1 or len(hidden) == 2

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
 
 from wellposed import NetClassifier, fit_together
 from wellposed.training import workshop as module
+from wellposed.training.tasks import current_task
 
 NET = NetClassifier((), max_epochs=1, batch_size=64, random_state=0)
 
@@ -70,6 +71,22 @@ def test_a_search_inside_a_search_needs_no_more(table):
     with fit_together(max_memory=1) as meeting:
         cross_validate(search, X, y, cv=3)
     assert meeting.stack_sizes == [1] * 15
+
+
+def test_calls_of_calls_know_the_memory_of_their_fits(table, whole_groups):
+    """A task of tasks holds what they hold: it does not count as another library's."""
+    X, y = table
+    seen = []
+
+    def outer(n):
+        cross_validate(NET, X[:n], y[:n], cv=2)
+        seen.append((n, current_task().call.n_bytes))
+
+    with fit_together():
+        Parallel()(delayed(outer)(n) for n in (200, 800))
+    rows = 4 * (64 + 16)  # bytes of a row of float32, padded
+    assert max(n_bytes for _, n_bytes in seen) >= 400 * rows
+    assert all(n_bytes >= n // 2 * rows for n, n_bytes in seen)
 
 
 def test_rows_of_one_source_are_held_once(table, monkeypatch, whole_groups):

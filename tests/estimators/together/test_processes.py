@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
@@ -196,6 +197,16 @@ def test_what_is_not_sent(requests_of, monkeypatch):
     for request in big:
         request.rows = Rows(torch.zeros(300_000, 32), 1, 1)
     assert not processes.sendable(big)
+    many = csr_array(np.ones((3000, 1500)))  # 36 MB in few rows of a table
+    for request in big:
+        request.rows = Rows(torch.zeros(3000, 16), 1500, 1, many)
+    assert not processes.sendable(big)
+    halves = requests_of()
+    for request in halves:  # too much together with the rows for validation
+        request.rows = request.validation = Rows(torch.zeros(150_000, 32), 1, 1)
+    assert processes.sendable(halves[:1])
+    halves[0].validation = Rows(torch.zeros(150_000, 32), 1, 1)
+    assert not processes.sendable(halves[:1])
     module = requests_of(network=lambda n_inputs, n_outputs: torch.nn.Linear(n_inputs, n_outputs))
     assert not processes.sendable(module), "a module of the user's own"
     with monkeypatch.context() as patch:

@@ -50,7 +50,9 @@ def expected_of(loss, z, target, weight):
         return sum(each), accuracy_score(target, p > 0.5, sample_weight=weight)
     p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
     y = target.argmax(1)
-    return log_loss(y, p, sample_weight=weight), accuracy_score(y, p.argmax(1), sample_weight=weight)
+    return log_loss(y, p, sample_weight=weight), accuracy_score(
+        y, p.argmax(1), sample_weight=weight
+    )
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
