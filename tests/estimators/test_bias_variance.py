@@ -346,6 +346,21 @@ def test_a_class_missing_from_a_training_set_has_probability_zero(wine):
     assert np.isfinite(result.error)
 
 
+@pytest.mark.parametrize("loss", ["zero_one", "log"])
+def test_a_class_of_the_test_rows_only_is_always_missed(wine, loss):
+    X, y = wine
+    known = y < 2
+    X_test, y_test = X[::20], y[::20]
+    options = {"loss": loss, "n_repetitions": 4, "random_state": 0}
+    options["clip"] = 1e-3 if loss == "log" else None
+    result = bias_variance(
+        KNeighborsClassifier(3), X[known], y[known], X_test=X_test, y_test=y_test, **options
+    )
+    expected = -np.log(1e-3 / 1.001) if loss == "log" else 1.0
+    np.testing.assert_allclose(result.per_point["error"][y_test == 2], expected, rtol=2e-3)
+    assert (result.per_point["error"][y_test < 2] < expected).any()
+
+
 def test_string_labels_give_what_numbers_give(wine):
     X, y = wine
     names = np.array(["a", "b", "c"], dtype=object)[y]
