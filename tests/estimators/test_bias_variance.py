@@ -273,6 +273,14 @@ def test_parts_have_seeds_of_their_own_that_do_not_depend_on_the_other_parts():
     assert a != b == one.estimators[0][1].random_state
 
 
+def test_the_callers_estimator_and_its_parts_are_left_as_they_are(diabetes):
+    bag = BaggingRegressor(DecisionTreeRegressor(max_depth=2), n_estimators=2, random_state=7)
+    before, parts = dict(vars(bag)), dict(vars(bag.estimator))
+    bias_variance(bag, *diabetes, n_repetitions=2, random_state=0)
+    assert vars(bag) == before
+    assert vars(bag.estimator) == parts
+
+
 def test_random_state_none_differs_and_a_generator_moves_on_and_global_state_is_left(diabetes):
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
