@@ -135,7 +135,9 @@ def test_training_that_has_arrived_says_nothing():
 def test_training_that_goes_on_falling_says_so(epochs, rate):
     X, y = load_diabetes(return_X_y=True)
     y = (y - y.mean()) / y.std()
-    net = NetRegressor((50,), learning_rate=rate, max_epochs=epochs, batch_size=None)
+    net = NetRegressor(
+        (50,), learning_rate=rate, max_epochs=epochs, batch_size=None, random_state=0
+    )
     sentence = rf"still falling when max_epochs={epochs} ended, by more than 1 %.*Raise max_epochs"
     with pytest.warns(ConvergenceWarning, match=sentence) as heard:
         net.fit(X * 21, y)
