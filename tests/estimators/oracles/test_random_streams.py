@@ -169,12 +169,17 @@ def test_a_network_draws_the_same_numbers_in_any_company(dtype, shape):
     alone = Stream("dropout.0", [(5, 0)], shape, dtype, cpu)
     company = Stream("dropout.0", [(seed, 0) for seed in range(40)], shape, dtype, cpu)
     thinned = Stream("dropout.0", [(seed, 0) for seed in (1, 5, 5)], shape, dtype, cpu)
+    left = Stream("dropout.0", [(seed, 0) for seed in (3, 1, 7, 5, 2, 5)], shape, dtype, cpu)
     for step in range(300):
         expected = alone.draw()[0]
         assert torch.equal(company.draw()[5], expected)
         assert torch.equal(thinned.draw()[-1], expected)
+        assert torch.equal(left.draw()[-1], expected)
         if step == 37:
             thinned.keep([0, 2])
+            left.keep([1, 2, 4, 5])
+        if step in (41, 150):  # the first of those that are left
+            left.keep([1, 3] if step == 41 else [1])
 
 
 def test_a_continued_fit_goes_on_with_fresh_numbers():
