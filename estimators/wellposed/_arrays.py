@@ -24,7 +24,7 @@ def densify(X: Any) -> Any:
         return X
     if math.prod(X.shape) * X.dtype.itemsize <= _DENSE_BYTES:
         return X.toarray()
-    X = csr_array(X)
+    X = csr_array(X, copy=not X.has_canonical_format)  # sums in place, and X is the caller's
     X.sum_duplicates()
     return X
 

@@ -190,6 +190,27 @@ def test_sparse_X_is_as_its_dense_form(settings, limit, container, monkeypatch, 
     np.testing.assert_array_equal(found.predict_proba(given), expected.predict_proba(X))
 
 
+@pytest.mark.parametrize("limit", [0, 1 << 26], ids=["by the batch", "at once"])
+def test_a_sparse_X_with_duplicates_is_left_as_it_is(limit, monkeypatch):
+    """Two numbers at one place are their sum; arrays that cannot be written are read only."""
+    monkeypatch.setattr("wellposed._arrays._DENSE_BYTES", limit)
+    rows = np.repeat(np.arange(75), 3)
+    columns = np.tile([2, 0, 2], 75)
+    values = np.random.default_rng(0).normal(size=225)
+    given = sparse.csr_matrix((values, columns, np.arange(0, 226, 3)), shape=(75, 4))
+    whole = np.zeros((75, 4))
+    np.add.at(whole, (rows, columns), values)
+    before = [part.copy() for part in (given.data, given.indices, given.indptr)]
+    for part in (given.data, given.indices, given.indptr):
+        part.flags.writeable = False
+    net = NetRegressor((4,), max_epochs=3, random_state=0)
+    found = clone(net).fit(given, values[::3])
+    for part, was in zip((given.data, given.indices, given.indptr), before, strict=True):
+        np.testing.assert_array_equal(part, was)
+    expected = clone(net).fit(whole, values[::3])
+    np.testing.assert_array_equal(found.predict(given), expected.predict(whole))
+
+
 def test_large_sparse_X_is_never_made_dense_whole():
     n, m = 1000, 200_000  # 1.6 GB
     rng = np.random.default_rng(0)
