@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
 from wellposed.regularizers import REGULARIZERS
-from wellposed.training import pipes, processes, workshop
+from wellposed.training import pipes, processes, worker, workshop
 from wellposed.training.request import Abandoned, Rows
 from wellposed.training.stack import train
 
@@ -215,6 +215,38 @@ def test_what_is_not_sent(requests_of, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setitem(REGULARIZERS, "l2", type("L2", (REGULARIZERS["l2"],), {}))
         assert not processes.sendable(requests), "a changed one"
+
+
+def test_it_trains_in_the_precision_of_its_parent(monkeypatch):
+    jobs, answers = [("medium", "a stack"), ("highest", "another")], []
+
+    class Pipe:
+        def __init__(self, incoming, outgoing, interval):
+            assert (incoming, outgoing) == (3, 4)
+
+        def write(self, word, look):
+            assert word == worker.READY
+
+        def receive(self, look):
+            if not jobs:
+                raise EOFError
+            return jobs.pop(0)
+
+        def send(self, answer, look):
+            answers.append(answer)
+
+    monkeypatch.setattr(worker, "Channel", Pipe)
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    monkeypatch.setattr(sys, "argv", ["worker", "3", "4"])
+    monkeypatch.setattr(
+        worker, "train", lambda requests, _: (requests, torch.get_float32_matmul_precision())
+    )
+    before = torch.get_float32_matmul_precision()
+    try:
+        worker.main()
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert answers == [("a stack", "medium"), ("another", "highest")]
 
 
 NO_PROCESS = {
