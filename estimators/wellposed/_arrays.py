@@ -103,15 +103,25 @@ def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, res
     return arrays if positive.all() else arrays.take(positive)
 
 
-def validate_held_out(estimator: Any, X_val: Any, y_val: Any, like: Arrays) -> Arrays | None:
-    """Check validation rows, which must look like the training rows `like`."""
+def validate_held_out(
+    estimator: Any, X_val: Any, y_val: Any, like: Arrays, sample_weight: Any = None
+) -> Arrays | None:
+    """Check validation rows, which must look like the training rows `like`.
+
+    ``sample_weight`` is that of the training rows: validation rows have its mean, so that its scale
+    means nothing where both are trained on.
+    """
     if X_val is None and y_val is None:
         return None
     if X_val is None or y_val is None:
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was given without {missing}. Give both, or neither.")
+    weight = None
+    if sample_weight is not None:
+        largest = np.max(sample_weight)  # by which the sum is finite
+        weight = float(largest * np.mean(np.divide(sample_weight, largest)))
     try:
-        arrays = validate(estimator, X_val, y_val, None, like.X.dtype, reset=False)
+        arrays = validate(estimator, X_val, y_val, weight, like.X.dtype, reset=False)
     except ValueError as error:
         raise ValueError(f"X_val and y_val must look like X and y, and do not: {error}") from error
     if arrays.target.shape[1] != like.target.shape[1]:

@@ -91,8 +91,9 @@ class BaseNet(BaseEstimator):
             Weights >= 0, scaled to mean 1. Rows of weight zero are left out.
         X_val, y_val : array-like, optional
             Validation rows. With `early_stopping` they replace the split of `validation_fraction`;
-            without, the loss on them is recorded. They weigh as their classes do. In a search,
-            scikit-learn cuts them to the folds if they happen to be as many as the rows of X.
+            without, the loss on them is recorded. They weigh as their classes do, and in a
+            retraining as much as the mean of the other rows. In a search, scikit-learn cuts them to
+            the folds if they happen to be as many as the rows of X.
 
         Returns
         -------
@@ -108,7 +109,7 @@ class BaseNet(BaseEstimator):
         _parameters.check_combination(self)
         warm = self.warm_start and self.__sklearn_is_fitted__()
         arrays = validate(self, X, y, sample_weight, self._numpy_dtype(warm), reset=not warm)
-        held_out = validate_held_out(self, X_val, y_val, arrays)
+        held_out = validate_held_out(self, X_val, y_val, arrays, sample_weight)
         start = self._go_on(arrays, afresh=True) if warm else None
         network = self._network if warm else None
         seed = self._draw_seed()

@@ -66,6 +66,10 @@ def test_callbacks_change_nothing_by_being_there(digits):
     for a, b in zip(plain.coefs_ + plain.intercepts_, told.coefs_ + told.intercepts_):
         np.testing.assert_array_equal(a, b)
     assert plain.loss_curve_ == told.loss_curve_ == told.net_.history[:, "train_loss"]
+    assert plain.t_ == told.t_ == told.net_.optimizer_.state_dict()["n_updates"] == 6 * 8
+    told.set_params(callbacks=None).partial_fit(*digits)
+    for a, b in zip(plain.partial_fit(*digits).coefs_, told.coefs_):
+        np.testing.assert_array_equal(a, b)
     assert recorder.batches == 6 * 8  # six epochs of ceil(500 / 64) batches
     assert recorder.shapes == [(52, 64), (52,)]  # of the last batch
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, mean_squared_error
@@ -112,7 +113,7 @@ def test_weights_of_rows_and_classes_count_in_the_second_training(weighted, retr
     if weighted == "split":
         net.fit(X, y, sample_weight=rows)
     else:
-        rows[30:] = 1.0
+        rows[30:] = rows[:30].mean()
         net.fit(X[:30], y[:30], sample_weight=rows[:30], X_val=X[30:], y_val=y[30:])
     of_class = np.array([1.0, 4.0 if "classes" in weighted else 1.0])[y]
     weight = rows * of_class / np.mean(rows * of_class)
@@ -130,6 +131,18 @@ def test_weights_of_rows_and_classes_count_in_the_second_training(weighted, retr
         path.append(w)
     np.testing.assert_allclose(net.coef_[0], path[-1], rtol=1e-9)
     np.testing.assert_allclose(net.intercept_, b, rtol=1e-9)
+
+
+@pytest.mark.parametrize("retrain", [None, "passes", "updates", "continue"])
+@pytest.mark.parametrize("scale", [1e-3, 1e4, 1e307])
+def test_the_scale_of_sample_weights_means_nothing(split, scale, retrain):
+    X, y, X_val, y_val = split
+    net = NetRegressor(retrain=retrain, early_stopping=True, max_epochs=20, **OPTIONS)
+    fits = [
+        clone(net).fit(X, y, sample_weight=weight, X_val=X_val, y_val=y_val).predict(X)
+        for weight in (None, np.full(28, scale))
+    ]
+    np.testing.assert_allclose(*fits, rtol=1e-9)
 
 
 def test_continue_may_never_get_there_and_says_so(split):

@@ -39,6 +39,7 @@ UNLIKE = {
     "loss": ({}, {"loss": "poisson"}),
     "averaging": ({}, {"averaging": 0.9}),
     "solver": ({"solver": "sgd", "momentum": 0.0}, {"solver": "adam"}),
+    "momentum": ({"solver": "sgd", "momentum": 0.0}, {"solver": "sgd", "momentum": 0.9}),
     "regularizers": ({}, {"l2": 0.1}),
     "other regularizers": ({"l1": 0.01}, {"l2": 0.1}),
     "precision": ({"dtype": "float32"}, {"dtype": "float64"}),
