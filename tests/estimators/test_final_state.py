@@ -5,14 +5,19 @@ from __future__ import annotations
 import warnings
 from contextlib import nullcontext
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_diabetes, make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
 
 from wellposed import DivergenceError, NetClassifier, NetRegressor, fit_together
-from wellposed.training.stack import Stack
+from wellposed.networks import MLP
+from wellposed.training.divergence import check_epoch
+from wellposed.training.request import Request, Rows
+from wellposed.training.stack import Stack, train
 
 X, r = make_regression(60, 4, noise=1.0, random_state=0)
 r = (r - r.mean()) / r.std()
@@ -155,3 +160,23 @@ def test_the_network_of_an_early_stop_is_judged_not_the_last_one():
         net.fit(X, 5 + r, X_val=X, y_val=0 * r)
     assert net.score(X, 5 + r) < 0
     assert net.loss_curve_[-1] < 0.5 * np.var(r)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.0])
+def test_parameters_that_are_not_finite_are_an_error_whatever_the_loss(value):
+    request = SimpleNamespace(strengths={}, solver="adam", learning_rate=0.1)
+    error = check_epoch(0.5, torch.tensor([1.0, value, -2.0]), 3, request)
+    assert isinstance(error, DivergenceError) == (value != 1.0)
+
+
+def test_a_validation_loss_that_is_no_number_reaches_no_target():
+    def rows(target):
+        return Rows.from_arrays(X, target[:, None], None, torch.float64, torch.device("cpu"))
+
+    request = Request(MLP(4, 1), "squared_error", rows(r), seed=0, max_epochs=5)
+    request.validation, request.validation_target = rows(np.full(60, np.nan)), 1e9
+    (outcome,) = train([request])
+    assert (outcome.reached, outcome.n_epochs) == (False, 5)
+    request.validation = rows(r)
+    (outcome,) = train([request])
+    assert (outcome.reached, outcome.n_epochs) == (True, 1)

@@ -203,6 +203,19 @@ def test_lbfgs_ends_each_by_its_own_tolerance_and_limit(make_request):
     assert len({outcome.n_epochs for outcome in train(requests)}) == 5
 
 
+def test_batches_of_other_sizes_and_one_width(make_request):
+    """Equal seeds and equal numbers of rows: padded to one width, batches are still their own."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(70, 3)), rng.normal(size=70)
+    requests = [
+        make_request(X, y, (5,), batch_size=size, max_epochs=3, learning_rate=0.02, seed=1)
+        for size in (20, 17, 32, 20, 31)
+    ]
+    assert len({request.structure for request in requests}) == 1
+    for request, outcome in zip(requests, train(requests)):
+        assert_same(outcome, train([request])[0])
+
+
 @pytest.mark.parametrize("name", REGULARIZERS)
 def test_strength_varies_inside_a_stack(name):
     """Different strengths side by side: the networks differ, and each is its own."""

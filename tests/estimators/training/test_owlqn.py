@@ -1,5 +1,6 @@
 """OWL-QN against scikit-learn, scipy and its own optimality conditions."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -334,6 +335,23 @@ def test_values_that_are_not_finite():
     assert result.converged.tolist() == [False, True, True]
     assert result.theta[0, 0].item() == -1.0
     torch.testing.assert_close(result.theta[1:, 0], torch.ones(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("value", [-math.inf, -1e9], ids=["value", "gradient only"])
+def test_a_fall_to_what_is_not_finite_is_no_step(value):
+    """Beyond a wall the objective is minus infinite, or its gradient is no number.
+
+    The first step has length one, 0.25 along every axis.
+    """
+
+    def walled(x, active):
+        beyond = (x > 0.2).any(1)
+        fallen = torch.where(beyond, value, 0.5 * (x - 0.15).square().sum(1))
+        return fallen, torch.where(beyond[:, None], math.nan, x - 0.15)
+
+    result = minimize(walled, torch.zeros(2, 16), l1=None, tol=1e-6, max_iter=100)
+    assert result.converged.all()
+    torch.testing.assert_close(result.theta, torch.full((2, 16), 0.15), rtol=0, atol=1e-6)
 
 
 def test_limits_and_callback_are_per_problem():
