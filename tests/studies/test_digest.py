@@ -67,6 +67,9 @@ def test_shape_and_type_of_an_array_count():
     array = np.arange(6)
     assert digest(array) != digest(array.reshape(2, 3))
     assert digest(array) != digest(array.astype(np.int32))
+    for kind in ("f8", "u8", "M8[s]", "m8[s]", "S8"):  # the same bytes
+        assert digest(array) != digest(array.view(kind)), kind
+    assert digest(np.array([0.1], object)) != digest(np.array([np.nextafter(0.1, 1)], object))
 
 
 def test_frames_count_names_order_and_content():
@@ -81,6 +84,8 @@ def test_sparse_matrices_are_compared_by_content():
     dense = np.array([[0.0, 1.0], [2.0, 0.0]])
     assert digest(sparse.csr_matrix(dense)) == digest(sparse.csc_matrix(dense))
     assert digest(sparse.csr_matrix(dense)) != digest(sparse.csr_matrix(2 * dense))
+    wider = sparse.csr_matrix(np.hstack([dense, np.zeros((2, 1))]))  # the same entries
+    assert digest(sparse.csr_matrix(dense)) != digest(wider)
 
 
 @pytest.mark.parametrize("value", [len, object(), {"f": print}, [1, {2, 3}]])
