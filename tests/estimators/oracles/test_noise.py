@@ -162,7 +162,6 @@ class TestWeightNoise:
         assert not any(bias.any() for bias in biases)
         assert changed.sum() == sum(weight.numel() for weight in weights)
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("penalty", ["l2", "weight_decay"])
     def test_penalties_are_of_the_weights_without_noise(self, penalty):
         """Without a signal (X = 0) weights shrink geometrically, whatever the noise."""
@@ -174,6 +173,7 @@ class TestWeightNoise:
             net.set_params(max_epochs=7).fit(X, y).coef_, 0.95**7 * first, rtol=1e-12
         )
 
+    @pytest.mark.slow
     def test_finds_flatter_minima(self, make_request):
         """Flatness: rise of the loss under relative noise, which rescaling ReLU layers leaves."""
         rng = np.random.default_rng(0)
