@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, t
 from sklearn.datasets import load_wine
 from sklearn.linear_model import Ridge
 from sklearn.utils import Bunch
@@ -114,6 +114,32 @@ def test_the_trade_is_the_difference_of_errors(finished: Results) -> None:
     squared = trades[trades["loss"] == "squared"]
     np.testing.assert_allclose(squared["saved"] - squared["paid"], squared["gain"], atol=1e-6)
     assert set(trades["regularizer"]) == set(REGULARIZERS)
+
+
+@pytest.mark.slow
+def test_a_trade_is_chosen_by_the_first_half_of_the_errors_and_measured_on_the_other(
+    finished: Results,
+) -> None:
+    values = finished.table("pseudo_values")
+    values = values[values["sampling"] != "bootstrap"]
+    settings = ["data", "loss", "regularizer", "strength"]
+    errors = values.pivot(index=settings, columns="repetition", values="error").to_numpy()
+    where = {key: i for i, key in enumerate(values.groupby(settings).groups)}
+    for trade in finished.table("trades").to_dict("records"):
+        of = (trade["data"], trade["loss"])
+        off = errors[where[*of, "none", 0.0]]
+        axis = {
+            key[3]: errors[i] for key, i in where.items() if key[:3] == (*of, trade["regularizer"])
+        }
+        best = min(off[:2].mean(), *(row[:2].mean() for row in axis.values()))
+        assert trade["first"] == pytest.approx(1 - best / off[:2].mean(), abs=1e-12)
+        row = off if trade["chosen_is_off"] else axis[trade["chosen"]]
+        assert row[:2].mean() == best
+        assert trade["gain"] == pytest.approx(1 - row[2:].mean() / off[2:].mean(), abs=1e-12)
+        alone = 1 - row[2:] / off[2:]  # of two repetitions, what each says without the other
+        reach = t.ppf(0.975, 1) * abs(alone[0] - alone[1]) / 2
+        ends = trade["gain"] - reach, trade["gain"] + reach
+        assert (trade["low"], trade["high"]) == pytest.approx(ends, rel=1e-6, abs=1e-12)
 
 
 @pytest.mark.slow
@@ -241,6 +267,9 @@ def test_claims_and_tables_say_the_same(constructed: Callable[..., Results]) -> 
         pays = claims.trade_pays(results, name)
         (low, high), (lower, higher) = pays.at(0.95), pays.at(0.995)
         assert lower < low < pays.value < high < higher
+    wider = t.ppf(1 - 0.025 / len(slopes), 39) / t.ppf(0.975, 39)  # Bonferroni
+    reach, reach_all = slopes["high"] - slopes["slope"], slopes["high_all"] - slopes["slope"]
+    np.testing.assert_allclose(reach_all, wider * reach)
     steps = np.arange(6) - 2.5
     expected = steps @ UP / (steps @ steps) / (UP[0] + DOWN[0])
     assert slopes.loc[("l2", "bias"), "slope"] == pytest.approx(expected, rel=0.02)
