@@ -10,11 +10,12 @@ import pytest
 
 from wellposed_studies import atomic
 
-BEFORE, AFTER = b"what was there before", b"what is there afterwards" * 1000
+BEFORE, AFTER = b"what was there before", b"what is there afterwards"
 
 
+@pytest.mark.parametrize("content", [AFTER, 10_000 * AFTER], ids=["buffered", "large"])
 def test_content_is_on_disk_before_it_has_its_name_and_the_name_before_the_return(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(BEFORE)
@@ -28,7 +29,7 @@ def test_content_is_on_disk_before_it_has_its_name_and_the_name_before_the_retur
             assert os.path.samestat(about, tmp_path.stat())
             done.append("folder")
         else:
-            assert about.st_size == len(AFTER), "what is buffered is not synced"
+            assert about.st_size == len(content), "what is buffered is not synced"
             assert path.read_bytes() == BEFORE, "written in place"
             done.append(about.st_ino)
 
@@ -40,9 +41,9 @@ def test_content_is_on_disk_before_it_has_its_name_and_the_name_before_the_retur
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", renamed)
-    atomic.write(path, AFTER)
+    atomic.write(path, content)
     assert done == [path.stat().st_ino, "name", "folder"]
-    assert path.read_bytes() == AFTER
+    assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
 
 
