@@ -17,7 +17,7 @@ from sklearn.utils import Bunch
 
 from wellposed.bias_variance import decompose_squared
 from wellposed_studies.catalogue.bias_variance import claims, tables
-from wellposed_studies.catalogue.bias_variance.data import REGULARIZERS
+from wellposed_studies.catalogue.bias_variance.data import REGULARIZERS, split
 from wellposed_studies.claims import Estimate
 
 N = 20  # repetitions, the first ten to choose by
@@ -291,3 +291,17 @@ def test_the_sum_of_terms_is_compared_with_the_errors_of_the_same_training_sets(
     per_pair = errors.reshape(2, N // 2, 2).mean(axis=(0, 2))
     expected = leave_one_out(lambda s, e: s.mean() / e.mean() - 1, sums, per_pair)
     assert_is(claims.fresh_error(results), *expected, N // 2)
+
+
+# ------------------------------------------------------------------ test rows stay unseen
+
+
+def test_inputs_and_target_are_scaled_by_the_pool_alone() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(3, 2, size=(60, 4)), rng.normal(5, 3, size=60)
+    data = split(Bunch(X=X, y=y), np.random.default_rng(1))
+    for values in (data["X_pool"], data["y_pool"]):
+        np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(values.std(axis=0), 1, rtol=1e-12)
+    pool = {tuple(row) for row in np.column_stack([data["X_pool"], data["y_pool"]])}
+    assert {tuple(row) for row in np.column_stack([data["X_one"], data["y_one"]])} < pool
