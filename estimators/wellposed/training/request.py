@@ -53,7 +53,8 @@ class Rows:
     @property
     def nbytes(self) -> int:
         """Bytes of the numbers that are held."""
-        return self.table.nbytes + (0 if self.sparse is None else self.sparse.data.nbytes)
+        parts = () if self.sparse is None else (self.sparse.data, self.sparse.indices)
+        return self.table.nbytes + sum(part.nbytes for part in parts)
 
     def equals(self, other: Rows) -> bool:
         """Whether another holds the same numbers."""
