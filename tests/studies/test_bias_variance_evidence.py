@@ -187,6 +187,19 @@ def test_a_slope_is_the_least_of_the_axes_and_its_interval_is_paired() -> None:
     assert found.note == "L1"
 
 
+def test_what_is_left_of_the_bias_of_votes_widens_the_interval_of_their_slope() -> None:
+    axis = GivenAxis("l2", **lines(1.0, -0.5, 6))
+    plain = tables.relative_slope([axis], bias=1)
+    remainder = pd.DataFrame({"remainder": [0.9, 0.6, 0.3, 0.0]})  # falls by 0.3 a step
+    axis.estimates = lambda component: remainder  # type: ignore[method-assign]
+    found = tables.relative_slope([axis], bias=1)
+    reach = plain.at(0.95)[1] - plain.value
+    added = stats.t.ppf(0.975, N - 1) * 0.3 / axis.matrix("error")[0].mean()
+    assert found.value == plain.value
+    assert found.at(0.95)[1] - found.value == pytest.approx(np.hypot(reach, added))
+    assert found.value - found.at(0.95)[0] == pytest.approx(np.hypot(reach, added))
+
+
 def test_of_a_rise_and_a_fall_the_smaller_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     axis = GivenAxis("l2", **lines(1.0, -0.5, 3))
     monkeypatch.setattr(claims, "_axis", lambda results, name: axis)

@@ -134,6 +134,20 @@ def test_the_decade_and_data_set_that_change_least_are_judged() -> None:
         assert_jackknifed(found, np.mean, slowest, of=6)  # three decades of two data sets
 
 
+def test_the_order_is_that_of_weak_strengths_in_every_repetition() -> None:
+    """What strong ones do says nothing about the limit."""
+    rng, strengths = np.random.default_rng(0), np.array([1, 0.1, 0.01, 1e-4, 1e-5, 1e-6])
+    distance = np.where(strengths > 1e-3, 7.0, strengths) * rng.uniform(0.9, 1.1, (N, 6))
+    frames = [
+        pd.DataFrame({"relative_strength": strengths, "distance": row, "repetition": r})
+        for r, row in enumerate(distance)
+    ]
+    found = evidence.l2_order(Tables(l2_path=pd.concat(frames).assign(data="gaussian")))
+    weak = np.log(strengths[3:])
+    slopes = np.array([stats.linregress(weak, np.log(row[3:])).slope for row in distance])
+    assert_jackknifed(found, np.mean, slopes)
+
+
 # ------------------------------------------------------------------ shares of paired means
 
 
