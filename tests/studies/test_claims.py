@@ -62,6 +62,15 @@ def test_holm_is_the_closure_of_bonferroni(p_values):
     assert [held for held, _ in holm(p_values, alpha)] == closure
 
 
+def test_holm_is_the_closure_between_its_levels_too():
+    """0.05 over 4, 3, 2 and 1, from both sides: drawn numbers seldom fall between these."""
+    sets = [s for k in range(1, 5) for s in itertools.combinations(range(4), k)]
+    for p_values in itertools.product([0.012, 0.013, 0.016, 0.017, 0.024, 0.026, 0.06], repeat=4):
+        rejected = {s: min(p_values[i] for i in s) <= 0.05 / len(s) for s in sets}
+        closure = [all(rejected[s] for s in sets if i in s) for i in range(4)]
+        assert [held for held, _ in holm(p_values)] == closure, p_values
+
+
 @given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=8))
 def test_a_verdict_agrees_with_the_interval_at_its_level(p_values):
     """An interval at level L lies inside the threshold exactly where p <= 1 - L."""

@@ -265,6 +265,15 @@ def test_rows_to_train_on_to_stop_by_and_to_test_on_are_apart() -> None:
         assert not trained & {tuple(row) for row in problem["X_test"]}
 
 
+def test_as_many_rows_are_drawn_as_the_pool_alone_has() -> None:
+    table = wide_table() | {"y": np.repeat([0, 1], [81, 9])}
+    data = Bunch(**widen(Bunch(**table), np.random.default_rng(0)))
+    assert (data.target[data.pool] > 0).sum() == 6  # two thirds of nine
+    assert data.n_train == 12
+    problem = linear_problem(Cell(data, "mine", {}, 0, "0" * 32))
+    assert np.bincount((problem["y"] > 0).astype(int)).tolist() == [6, 6]
+
+
 def test_the_error_of_a_path_is_that_on_test_rows() -> None:
     rng = np.random.default_rng(6)
     X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
