@@ -120,3 +120,14 @@ def test_the_last_run_is_the_one_that_is_read(quick, tmp_path):
 
 def test_repr_says_what_it_is(finished):
     assert repr(finished) == "<Results of toy-study: quick profile, data line, diabetes, 200 cells>"
+
+
+def test_restricted_results_show_one_data_set_only(finished):
+    for name, n in (("line", 120), ("diabetes", 80)):
+        one = finished.restricted_to(name)
+        assert one.data_names == [name]
+        pd.testing.assert_frame_equal(one.table(), finished.table(data=name))
+        assert len(one.table()) == n
+    assert len(finished.restricted_to("line").stacked("prediction")) == 3
+    assert finished.restricted_to("diabetes").stacked("prediction").empty
+    assert finished.restricted_to("line").matrix("error", rows="factor").shape == (3, 40)
