@@ -6,6 +6,7 @@ A study trains thousands of networks, and what one warns of, many do.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import warnings
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 _MOST = 5  # texts that are told
+_NUMBER = re.compile(r"\d[\d.]*(e[-+]?\d+)?")
 
 
 @contextmanager
@@ -40,9 +42,15 @@ def counted() -> Iterator[Counter[str]]:
 
 
 def tell(counts: Mapping[str, int]) -> None:
-    """Log each text once, the most frequent first."""
-    common = Counter(counts).most_common()
-    for text, n in common[:_MOST]:
-        logger.warning("%s", text if n == 1 else f"{text} ({n} such warnings)")
-    if rest := common[_MOST:]:
-        logger.warning("... and %d more, of %d texts", sum(n for _, n in rest), len(rest))
+    """Log each text once, the most frequent first; texts that differ in numbers are one."""
+    alike: dict[str, Counter[str]] = {}
+    for text, n in counts.items():
+        alike.setdefault(_NUMBER.sub("#", text), Counter())[text] = n
+    groups = sorted(alike.values(), key=Counter.total, reverse=True)
+    for group in groups[:_MOST]:
+        text, n = group.most_common(1)[0][0], group.total()
+        such = "such warnings" if len(group) == 1 else "such warnings, with other numbers too"
+        logger.warning("%s", text if n == 1 else f"{text} ({n} {such})")
+    if rest := groups[_MOST:]:
+        n = sum(group.total() for group in rest)
+        logger.warning("... and %d more, of %d texts", n, len(rest))

@@ -72,12 +72,20 @@ def test_counts_of_all_threads_and_what_was_before():
 
 
 def test_the_most_frequent_are_told(caplog):
-    tell({f"W: {i}": i for i in range(1, 10)})
+    tell({"W: " + "abcdefghi"[i - 1]: i for i in range(1, 10)})
     told = [record.getMessage() for record in caplog.records]
-    assert told[0] == "W: 9 (9 such warnings)"
+    assert told[0] == "W: i (9 such warnings)"
     assert told[-1] == "... and 10 more, of 4 texts"
     assert len(told) == 6
     caplog.clear()
     tell({})
     tell({"W: once": 1})
     assert [record.getMessage() for record in caplog.records] == ["W: once"]
+
+
+def test_texts_that_differ_in_numbers_are_one(caplog):
+    tell({"W: at 1": 2, "W: at 2.5e-3": 3, "W: at 17, too": 4, "W: at 12": 1})
+    assert [record.getMessage() for record in caplog.records] == [
+        "W: at 2.5e-3 (6 such warnings, with other numbers too)",
+        "W: at 17, too (4 such warnings)",
+    ]
