@@ -26,7 +26,15 @@ from ..objective import OF_CLASSES
 from .batches import Batch
 from .evaluation import outputs
 from .request import Outcome, Request, Rows, State
-from .skorch_parts import Criterion, StackOptimizer, codes, interrupts, one_hot
+from .skorch_parts import (
+    Criterion,
+    StackOptimizer,
+    arrays_of,
+    codes,
+    interrupts,
+    one_hot,
+    shown,
+)
 from .stack import Stack, initial_theta
 from .threads import in_one_thread, one_thread
 
@@ -220,7 +228,7 @@ class SkorchNet(NeuralNet):
         self._check_monitors(request)
         state, start = self.state, request.start
         state.moments, state.n_updates = (start.moments, start.n_updates) if start else ([], 0)
-        X, y = _arrays(request, request.rows)
+        X, y = arrays_of(request, request.rows)
         with one_thread(), interrupts() as interrupted:
             outcome = Outcome(state)
             try:
@@ -252,7 +260,7 @@ class SkorchNet(NeuralNet):
         held_out = request.validation
         datasets = {
             "dataset_train": self.get_dataset(X, y),
-            "dataset_valid": held_out and self.get_dataset(*_arrays(request, held_out)),
+            "dataset_valid": held_out and self.get_dataset(*arrays_of(request, held_out)),
         }
         outcome = stack.progress[0]
         try:
@@ -278,7 +286,7 @@ class SkorchNet(NeuralNet):
 
     def _batch_begin(self, stack: Stack, batch: Batch) -> None:
         stack.optimizer.set_learning_rate([self.optimizer_.param_groups[0]["lr"]])
-        self._shown = _shown(stack.requests[0], batch)
+        self._shown = shown(stack.requests[0], batch)
         self.notify("on_batch_begin", batch=self._shown, training=True)
 
     @torch.no_grad()
@@ -375,21 +383,6 @@ class ClassifierNet(ClassifierMixin, SkorchNet):
 
 class RegressorNet(RegressorMixin, SkorchNet):
     """The skorch net of a `NetRegressor`; ``score`` is R^2."""
-
-
-def _shown(request: Request, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The real rows and columns of a batch, with class numbers or values."""
-    n = int((batch.weight[0] > 0).sum())
-    x, target = batch.x[0, : request.rows.n_inputs, :n].T, batch.target[0, :, :n].T
-    return x, codes(request.loss, target)
-
-
-def _arrays(request: Request, rows: Rows) -> tuple[Any, np.ndarray]:
-    """Real inputs and encoded targets, class numbers or values, of some rows."""
-    y = codes(request.loss, rows.table[:-1, rows.targets]).numpy(force=True)
-    if rows.sparse is not None:
-        return rows.sparse[:-1, : rows.n_inputs], y
-    return rows.X().numpy(force=True), y
 
 
 def make_net(

@@ -15,7 +15,8 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from ..objective import LOSSES
-from .request import Request, State
+from .batches import Batch
+from .request import Request, Rows, State
 
 
 class StackOptimizer(torch.optim.Optimizer):
@@ -80,6 +81,21 @@ def codes(loss: str, target: Tensor) -> Tensor:
     if loss == "logistic":
         target = target.round().long()
     return target[:, 0] if target.shape[1] == 1 else target
+
+
+def shown(request: Request, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The real rows and columns of a batch, with class numbers or values."""
+    n = int((batch.weight[0] > 0).sum())
+    x, target = batch.x[0, : request.rows.n_inputs, :n].T, batch.target[0, :, :n].T
+    return x, codes(request.loss, target)
+
+
+def arrays_of(request: Request, rows: Rows) -> tuple[Any, np.ndarray]:
+    """Real inputs and encoded targets, class numbers or values, of some rows."""
+    y = codes(request.loss, rows.table[:-1, rows.targets]).numpy(force=True)
+    if rows.sparse is not None:
+        return rows.sparse[:-1, : rows.n_inputs], y
+    return rows.X().numpy(force=True), y
 
 
 @contextmanager
