@@ -38,9 +38,8 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def ready(pool):
-    """A pool with one process that has started up."""
+def start_one(pool):
+    """Wait until the pool has one process that has started up."""
     pool.possible = True
     pool.grow(1)
     end = time.monotonic() + 60
@@ -48,6 +47,12 @@ def ready(pool):
         assert time.monotonic() < end, "the process did not start"
         time.sleep(0.01)
     return pool
+
+
+@pytest.fixture
+def ready(pool):
+    """A pool with one process that has started up."""
+    return start_one(pool)
 
 
 @pytest.fixture
@@ -308,12 +313,7 @@ def test_what_an_interpreter_does_at_start_up_is_no_answer(
     """A deadlock, once: 8 bytes of its standard output were taken for the length of a message."""
     (tmp_path / "sitecustomize.py").write_text(NOISE[what])
     monkeypatch.setattr(sys, "path", [Path("src"), b"lib", 3, str(tmp_path), *sys.path])
-    pool.possible = True
-    pool.grow(1)
-    end = time.monotonic() + 60
-    while not pool.n_ready:
-        assert time.monotonic() < end, "the process did not start"
-        time.sleep(0.01)
+    start_one(pool)
     requests = requests_of()
     assert_equal(pool.train(requests, never), train(requests))
 
