@@ -10,8 +10,8 @@ from scipy.sparse import csr_array, issparse, vstack
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._streams import generator
 from .training.request import of_mean_one
-from .training.streams import generator
 
 _DENSE_BYTES = (
     1 << 26

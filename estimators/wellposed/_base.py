@@ -19,13 +19,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _parameters
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
+from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP
 from .training.evaluation import evaluate, outputs
 from .training.meeting import run
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
-from .training.threads import in_one_thread
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -208,7 +208,7 @@ class BaseNet(BaseEstimator):
         X, target, _ = arrays
         n_inputs, n_outputs = X.shape[1], target.shape[1]
         if callable(self.network):
-            from .module_network import ModuleNetwork
+            from .networks.module import ModuleNetwork
 
             network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
             _parameters.check_module(self, network)
@@ -216,7 +216,7 @@ class BaseNet(BaseEstimator):
         hidden = _parameters.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
         if self.network == "cnn":
-            from .convnet import ConvNet, image_shape
+            from .networks.conv import ConvNet, image_shape
 
             return ConvNet(image_shape(n_inputs), n_outputs, *how)
         return MLP(n_inputs, n_outputs, *how)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import StrOptions
 
-from .activations import ACTIVATIONS
 from .networks import INITS
+from .networks.activations import ACTIVATIONS
 from .ranges import Range
 from .regularizers import REGULARIZERS
 

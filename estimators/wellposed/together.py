@@ -22,9 +22,9 @@ from scipy.sparse import issparse
 from sklearn import config_context
 
 from ._base import BaseNet
+from ._threads import after_fork
 from .training.meeting import Meeting
 from .training.tasks import Call, Failure, Task, current_task, ending_task
-from .training.threads import after_fork
 
 _N_JOBS = 128  # joblib submits twice as many tasks ahead
 _GRACE = 5.0  # seconds that a given-up call waits for its threads

@@ -9,10 +9,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
-from wellposed.activations import ACTIVATIONS
-from wellposed.convnet import ConvNet, image_shape
-from wellposed.image_maps import max_pool, patches
 from wellposed.networks import pad16
+from wellposed.networks.activations import ACTIVATIONS
+from wellposed.networks.conv import ConvNet, image_shape
+from wellposed.networks.image_maps import max_pool, patches
 from wellposed.regularizers.constraints import MaxNorm
 from wellposed.training.request import Request, Rows
 from wellposed.training.stack import train

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from wellposed import DivergenceError, NetClassifier, NetRegressor
-from wellposed.module_network import ModuleNetwork
+from wellposed.networks.module import ModuleNetwork
 
 
 def linear(n_inputs, n_outputs):

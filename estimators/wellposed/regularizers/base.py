@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from .._streams import Stream
 from ..ranges import Range
-from ..training.streams import Stream
 
 
 @dataclass

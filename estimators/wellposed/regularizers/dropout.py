@@ -8,8 +8,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from .._streams import Stream
 from ..ranges import Range
-from ..training.streams import Stream
 from .base import Regularizer, Setting
 
 

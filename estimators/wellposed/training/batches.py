@@ -9,8 +9,8 @@ import torch
 from scipy.sparse import vstack
 from torch import Tensor
 
+from .._streams import generator
 from .request import Request, dense
-from .streams import generator
 
 _BLOCK = 1 << 16  # indices drawn at once
 

@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
-from ..objective import LOSSES, OF_CLASSES
+from ..networks.losses import LOSSES, OF_CLASSES
 from .request import Rows, dense
 
 _CHUNK = 4096  # rows predicted at once

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..networks import pad16
-from ..objective import LOSSES
+from ..networks.losses import LOSSES
 
 
 class Gradient:

@@ -23,11 +23,11 @@ from numbers import Integral, Real
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
+from .._threads import after_fork
 from .board import Board, Post
 from .request import Abandoned, Outcome, Request, Rows
 from .stack import train
 from .tasks import Call, Cancelled, Task, current_task
-from .threads import after_fork
 from .workshop import MAX_THREADS, Workshop
 
 logger = logging.getLogger("wellposed")

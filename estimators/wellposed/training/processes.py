@@ -19,12 +19,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..activations import ACTIVATIONS
-from ..objective import LOSSES
+from .._threads import after_fork
+from ..networks.activations import ACTIVATIONS
+from ..networks.losses import LOSSES
 from ..regularizers import REGULARIZERS
 from .pipes import Channel
 from .request import Abandoned, Outcome, Request
-from .threads import after_fork
 from .worker import READY
 
 logger = logging.getLogger("wellposed")

@@ -22,7 +22,8 @@ from skorch.callbacks import Callback, EpochTimer, PrintLog
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-from ..objective import OF_CLASSES
+from .._threads import in_one_thread, one_thread
+from ..networks.losses import OF_CLASSES
 from .batches import Batch
 from .evaluation import outputs
 from .request import Outcome, Request, Rows, State
@@ -36,7 +37,6 @@ from .skorch_parts import (
     shown,
 )
 from .stack import Stack, initial_theta
-from .threads import in_one_thread, one_thread
 
 _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
     "lr": (lambda value: isinstance(value, Real) and float(value) > 0, "a positive number"),

@@ -14,7 +14,7 @@ import torch
 from skorch.history import History
 from torch import Tensor, nn
 
-from ..objective import LOSSES
+from ..networks.losses import LOSSES
 from .batches import Batch
 from .request import Request, Rows, State
 

@@ -15,7 +15,9 @@ from operator import mul
 import torch
 from torch import Tensor
 
-from ..objective import LOSSES
+from .._streams import generator
+from .._threads import one_thread
+from ..networks.losses import LOSSES
 from ..regularizers import REGULARIZERS, Regularizer, Setting
 from .averaging import Averaging
 from .batches import Batch, Batches
@@ -24,8 +26,6 @@ from .evaluation import evaluate
 from .gradient import Gradient
 from .optimizers import SGD, Adam, Optimizer
 from .request import Abandoned, Outcome, Request, State
-from .streams import generator
-from .threads import one_thread
 
 MOMENTS = (
     "targets",

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from .threads import after_fork
+from .._threads import after_fork
 
 _local = threading.local()
 

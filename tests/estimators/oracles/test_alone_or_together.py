@@ -15,9 +15,9 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from wellposed.activations import ACTIVATIONS
 from wellposed.networks import MLP
-from wellposed.objective import LOSSES
+from wellposed.networks.activations import ACTIVATIONS
+from wellposed.networks.losses import LOSSES
 from wellposed.regularizers import REGULARIZERS
 from wellposed.training.request import Request, Rows
 from wellposed.training.stack import train

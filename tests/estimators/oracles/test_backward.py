@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from wellposed.activations import ACTIVATIONS
 from wellposed.networks import MLP, pad16
-from wellposed.objective import LOSSES
+from wellposed.networks.activations import ACTIVATIONS
+from wellposed.networks.losses import LOSSES
 from wellposed.training.gradient import Gradient
 
 SIZES = [

@@ -53,7 +53,7 @@ def test_several_targets_are_summed():
 def test_gradient_against_finite_differences():
     import torch
 
-    from wellposed.objective import poisson
+    from wellposed.networks.losses import poisson
 
     target = torch.as_tensor(Y[:7])[None, None]
     weight = torch.as_tensor(W[:7] / W[:7].sum())[None, None]

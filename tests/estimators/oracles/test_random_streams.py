@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from wellposed import NetClassifier
+from wellposed._streams import Stream, generator
 from wellposed.regularizers import REGULARIZERS
 from wellposed.training.stack import Stack, train
-from wellposed.training.streams import Stream, generator
 
 ON = {
     "l2": 0.1,

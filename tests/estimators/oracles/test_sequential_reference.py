@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from wellposed.activations import ACTIVATIONS
+from wellposed._streams import generator
+from wellposed.networks.activations import ACTIVATIONS
 from wellposed.regularizers import REGULARIZERS, Setting
 from wellposed.training.stack import train
-from wellposed.training.streams import generator
 
 EPOCHS, BATCH = 12, 13
 

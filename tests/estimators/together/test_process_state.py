@@ -21,8 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from wellposed import NetClassifier, fit_together
+from wellposed._threads import one_thread
 from wellposed.exceptions import DivergenceError
-from wellposed.training.threads import one_thread
 
 NET = NetClassifier((8,), max_epochs=3, batch_size=32, dropout=0.2, random_state=0)
 

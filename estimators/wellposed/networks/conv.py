@@ -1,7 +1,7 @@
 """Convolutional networks as stacks: images [K, channels, height, width, batch].
 
 Parameter tying (section 7.9): a convolution is an affine layer whose input is every 3 x 3 patch of
-the image, so that its weights are a matrix [K, out, in * 9] as in ``networks``, a row for each
+the image, so that its weights are a matrix [K, out, in * 9] as in ``flat``, a row for each
 feature. With the batch last, patches are copied and pooled along contiguous memory. Dimensions are
 padded to multiples of 16 and a network computes the same bits alone and in a stack.
 """
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .activations import ACTIVATIONS
+from .flat import Flat, Layer, autograd_backward, lay_out, pad16
 from .image_maps import max_pool, patches
-from .networks import Flat, Layer, autograd_backward, lay_out, pad16
 
 _PATCH_BYTES = 1 << 26  # what the patches of one network may take when it predicts
 

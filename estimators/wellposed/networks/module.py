@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .networks import autograd_backward, pad16
-from .training.streams import generator
-from .training.threads import after_fork
+from .._streams import generator
+from .._threads import after_fork
+from .flat import autograd_backward, pad16
 
 Factory = Callable[[int, int], nn.Module]
 _BatchNorm = nn.modules.batchnorm._BatchNorm

@@ -1,0 +1,6 @@
+"""What is trained: networks as stacks, their activation functions, and the losses."""
+
+from .flat import INITS, pad16
+from .mlp import MLP
+
+__all__ = ["INITS", "MLP", "pad16"]
