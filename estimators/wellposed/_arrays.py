@@ -83,14 +83,15 @@ def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, res
         dtype=dtype,
         multi_output=True,
         accept_sparse="csr",
-        y_numeric=estimator._y_numeric,
+        y_numeric=estimator.y_numeric,
     )
     X = densify(X)
-    target = estimator._encode(y, X.dtype, reset)
+    targets = estimator._targets = estimator._read_targets(y, reset)
+    target = targets.encode(y, X.dtype)
     weight = None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    weight = estimator._weigh(y, weight)
+    weight = targets.weigh(y, weight)
     if weight is None:
         return Arrays(X, target, None)
     if not weight.any():

@@ -1,4 +1,4 @@
-"""What both estimators share: from validated arrays to a trained network and its outputs."""
+"""What both estimators share: from validated arrays to a trained network."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _parameters
+from . import _checks
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
+from ._fitted import FittedNet
+from ._targets import Targets
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP
-from .training.evaluation import evaluate, outputs
+from .training.evaluation import evaluate
 from .training.meeting import run
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
@@ -48,24 +48,28 @@ def can_fit_partially(estimator: Any) -> bool:
     """Whether one pass over some rows is a meaningful part of a training; raises the reason."""
     whole = {
         "early_stopping": estimator.early_stopping,
-        "averaging": estimator.averaging,
         "callbacks": estimator.callbacks,
         "class_weight": getattr(estimator, "class_weight", None) == "balanced",
         "solver": estimator.solver == "lbfgs",
     }
+    whole |= {n: r.needs_all_updates for n, r in _checks.regularizers_on(estimator).items()}
     for name in (name for name, needed in whole.items() if needed):
         raise AttributeError(
             f"partial_fit makes one pass over the rows it is given, and "
-            f"{name}={getattr(estimator, name)!r} needs all rows or a whole training. Change "
+            f"{_checks.shown(estimator, name)} needs all rows or a whole training. Change "
             f"{name}, or use fit."
         )
     return True
 
 
-class BaseNet(BaseEstimator):
-    """Fit, warm start and outputs of a network; labels and losses are the subclasses'."""
+class BaseNet(FittedNet):
+    """Fit and warm start of a network; what y is, is the subclasses' business."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = _parameters.CONSTRAINTS
+    y_numeric: ClassVar[bool]
+
+    def _read_targets(self, y: np.ndarray, reset: bool) -> Targets:
+        """Return what y is, learning it if `reset`."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ fitting
 
@@ -106,7 +110,7 @@ class BaseNet(BaseEstimator):
         DivergenceError
             If the loss stops being finite.
         """
-        _parameters.check_combination(self)
+        _checks.check_combination(self)
         warm = self.warm_start and self.__sklearn_is_fitted__()
         arrays = validate(self, X, y, sample_weight, self._numpy_dtype(warm), reset=not warm)
         held_out = validate_held_out(self, X_val, y_val, arrays, sample_weight)
@@ -114,7 +118,7 @@ class BaseNet(BaseEstimator):
         network = self._network if warm else None
         seed = self._draw_seed()
         if self.early_stopping and held_out is None:
-            strata = self._strata(arrays.target)
+            strata = self._targets.strata(arrays.target)
             arrays, held_out = hold_out(arrays, self.validation_fraction, strata, seed)
         request = self._request(arrays, held_out, seed, start, network)
         outcome = self._run(request)
@@ -129,7 +133,7 @@ class BaseNet(BaseEstimator):
     @in_one_thread
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
-        _parameters.check_combination(self)
+        _checks.check_combination(self)
         first = not self.__sklearn_is_fitted__()
         arrays = validate(self, X, y, sample_weight, self._numpy_dtype(not first), reset=first)
         if first:
@@ -161,7 +165,8 @@ class BaseNet(BaseEstimator):
     def _go_on(self, arrays: Arrays, afresh: bool) -> State:
         """Return where training goes on, with the optimiser's running averages unless `afresh`."""
         self._check_same_network(arrays)
-        state, place = self._state, {"dtype": _torch_dtype(arrays.X), "device": self.device}
+        state = self._state
+        place: dict[str, Any] = {"dtype": _torch_dtype(arrays.X), "device": self.device}
         if afresh:
             return State(state.theta.to(**place), [], 0, state.buffers)
         moments = state.moments if self.solver == self._made_by.solver else []
@@ -178,24 +183,23 @@ class BaseNet(BaseEstimator):
     ) -> Request:
         X, target, _ = arrays
         full = self.solver == "lbfgs" or self.batch_size is None
-        batch_size = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
+        size: Any = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
         early = self.early_stopping
         network = network or self._make_network(arrays, seed)
-        _parameters.check_size(self, network, min(int(batch_size), arrays.n), X.dtype.itemsize)
+        _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
         return Request(
             network=network,
-            loss=self._loss(target.shape[1]),
+            loss=self._targets.loss(target.shape[1]),
             rows=self._rows(arrays),
             seed=seed,
             solver=self.solver,
             learning_rate=float(self.learning_rate),
             momentum=float(self.momentum) if self.solver == "sgd" else 0.0,
-            batch_size=int(batch_size),
+            batch_size=int(size),
             max_epochs=int(self.max_epochs),
             tol=float(self.tol),
             init=self.init,
-            strengths=_parameters.strengths(self),
-            averaging=float(self.averaging or 0.0),
+            regularizers=_checks.regularizers_on(self),
             validation=None if held_out is None else self._rows(held_out),
             patience=int(self.n_iter_no_change) if early else None,
             start=start,
@@ -211,9 +215,9 @@ class BaseNet(BaseEstimator):
             from .networks.module import ModuleNetwork
 
             network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
-            _parameters.check_module(self, network)
+            _checks.check_module(self, network)
             return network
-        hidden = _parameters.hidden_sizes(self.hidden_layer_sizes)
+        hidden = _checks.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
         if self.network == "cnn":
             from .networks.conv import ConvNet, image_shape
@@ -304,95 +308,6 @@ class BaseNet(BaseEstimator):
             self.validation_loss_curve_ = outcome.validation_curve
             self.validation_scores_ = outcome.validation_scores
             self.best_epoch_ = outcome.best_epoch
-
-    @property
-    @in_one_thread
-    def net_(self) -> Any:
-        """The fitted network as a skorch net, which shares its parameters."""
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError("net_ is there once the model is fitted. Call fit first.")
-        if "_net" not in vars(self):
-            from .training.skorch_net import make_net
-            from .training.skorch_parts import history_of
-
-            validation = getattr(self, "validation_loss_curve_", [])
-            history = history_of(self.loss_curve_, validation, getattr(self, "_history", None))
-            self._net = make_net(self._made_by, self._state, self.callbacks, self.verbose, history)
-        return self._net
-
-    @property
-    def coefs_(self) -> list[np.ndarray]:
-        """Weights (n_in, n_out) of each layer."""
-        return [weight.numpy(force=True).T.copy() for weight in self._parameters()[0]]
-
-    @property
-    def intercepts_(self) -> list[np.ndarray]:
-        """Biases (n_out,) of each layer."""
-        return [bias.numpy(force=True).copy() for bias in self._parameters()[1]]
-
-    def _parameters(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError("A network has weights once it is fitted. Call fit first.")
-        if not hasattr(self._network, "coefs"):
-            raise AttributeError("This network is a module of your own: see net_.module_.")
-        return self._network.coefs(self._state.theta)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the skorch net out but for its history: it is made again when it is asked for."""
-        state = dict(super().__getstate__())
-        net = state.pop("_net", None)
-        if net is None:
-            return state
-        from .training.skorch_parts import plain_history
-
-        return {**state, "_history": plain_history(net.history)}
-
-    # ------------------------------------------------------------------ outputs
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_state")
-
-    @in_one_thread
-    def _outputs(self, X: Any) -> np.ndarray:
-        """Outputs [n, outputs] before the link function, in float64 if X or the network is."""
-        check_is_fitted(self)
-        dtypes = [np.float64, np.float32]
-        X = validate_data(self, X, reset=False, dtype=dtypes, accept_sparse="csr")
-        theta = self._state.theta
-        if X.dtype == np.float64:
-            theta = theta.double()
-        rows = X
-        if not issparse(X):
-            rows = torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta)
-        return outputs(self._network, theta, rows).numpy(force=True)
-
-    @property
-    def coef_(self) -> np.ndarray:
-        """Weights (n_outputs, n_features) of the linear model, or (n_features,) for one target."""
-        self._check_linear("coef_")
-        return self._squeeze(self.coefs_[0].T)
-
-    @property
-    def intercept_(self) -> np.ndarray | float:
-        """Intercept (n_outputs,) of the linear model, or a number for one target."""
-        self._check_linear("intercept_")
-        if not self.intercepts_:
-            return self._squeeze(np.zeros(self.n_outputs_))
-        return self._squeeze(self.intercepts_[0])
-
-    def _check_linear(self, name: str) -> None:
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(f"{name} is there once the model is fitted. Call fit first.")
-        if len(self.coefs_) != 1:
-            raise AttributeError(
-                f"{name} belongs to the linear model, hidden_layer_sizes=(). This network has "
-                f"{len(self.coefs_) - 1} hidden layers: see coefs_ and intercepts_."
-            )
 
 
 def _torch_dtype(X: np.ndarray) -> torch.dtype:

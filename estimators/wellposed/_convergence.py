@@ -92,9 +92,9 @@ def _warn_if_falling(request: Request, outcome: Outcome, constant: float) -> Non
 
 def _advice(estimator: Any, request: Request, final: Outcome, above_zero: bool) -> str:
     rate = estimator.learning_rate
-    decay = rate * (estimator.weight_decay or 0.0)
-    if decay > 1:
-        advice = f"learning_rate * weight_decay = {decay:g} > 1: lower one of them"
+    overshoots = [r.overshoots(rate, request.solver) for r in request.regularizers.values()]
+    if any(overshoots):
+        advice = f"{next(filter(None, overshoots))}: lower one of them"
     elif final.loss_curve[-1] > final.loss_curve[0]:
         advice = f"It has risen: lower learning_rate={rate:g}"
     elif request.patience is not None:

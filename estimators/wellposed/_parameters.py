@@ -1,228 +1,213 @@
-"""The estimators' parameters: constraints, combinations that are refused, documentation."""
+"""The parameters that both estimators have."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-import torch
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
-from .networks import INITS
+from . import regularizers as r
+from ._declare import declared, parameter, strength
+from ._nested import named_regularizers, set_nested
 from .networks.activations import ACTIVATIONS
+from .networks.flat import INITS
 from .ranges import Range
-from .regularizers import REGULARIZERS
 
-CONSTRAINTS: dict[str, list[Any]] = {
-    "network": [StrOptions({"mlp", "cnn"}), callable],
-    "hidden_layer_sizes": ["array-like", Range(Integral, 1, None, closed="left")],
-    "activation": [StrOptions(set(ACTIVATIONS))],
-    "init": [StrOptions(set(INITS))],
-    "fit_intercept": ["boolean"],
-    "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
-    "learning_rate": [Range(Real, 0, None, closed="neither")],
-    "momentum": [Range(Real, 0, 1, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Range(Integral, 1, None, closed="left"), None],
-    "max_epochs": [Range(Integral, 1, None, closed="left")],
-    "tol": [Range(Real, 0, None, closed="left")],
-    **{name: [r.interval, None] for name, r in REGULARIZERS.items() if name != "label_smoothing"},
-    "averaging": [Range(Real, 0, 1, closed="both"), None],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Range(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Range(Integral, 1, None, closed="left")],
-    "retrain": [StrOptions({"updates", "passes", "continue"}), None],
-    "warm_start": ["boolean"],
-    "dtype": [StrOptions({"auto", "float32", "float64"})],
-    "device": [str],
-    "callbacks": [list, tuple, None],
-    "verbose": ["verbose"],
-    "random_state": ["random_state"],
-}
+_NATURAL = Range(Integral, 1, None, closed="left")
 
-FOR_CLASSES: dict[str, list[Any]] = {
-    "label_smoothing": [REGULARIZERS["label_smoothing"].interval, None],
-    "class_weight": [dict, StrOptions({"balanced"}), None],
-}
+#: What the strength of a regularizer may be: a number, an object with its options, or off.
+Strength = float | r.Regularizer | None
 
 
-FOR_NUMBERS: dict[str, list[Any]] = {"loss": [StrOptions({"squared_error", "poisson"})]}
+@declared
+class Parameters(BaseEstimator):
+    """Parameters of a network and its training."""
 
-
-#: Regularizers that act on inputs, targets or units; all others act on weights.
-ON_DATA_OR_UNITS = frozenset({"dropout", "input_dropout", "input_noise", "label_smoothing"})
-
-
-def strengths(estimator: Any) -> dict[str, float]:
-    """Return the strengths of the regularizers that are on."""
-    values = {name: getattr(estimator, name, None) for name in REGULARIZERS}
-    return {name: float(value) for name, value in values.items() if value}
-
-
-def check_combination(estimator: Any) -> None:
-    """Refuse parameters that cannot be combined, before any work is done.
-
-    Raises
-    ------
-    ValueError
-        Naming the two parameters, why they exclude each other and what to do.
-    """
-    if isinstance(estimator.network, torch.nn.Module):
-        raise ValueError(
-            f"network must be a function that builds a module, so that every fit has its own; got "
-            f"a {type(estimator.network).__name__}. Pass `def network(n_inputs, n_outputs): return "
-            "...` in its place."
-        )
-    on = strengths(estimator)
-    if estimator.solver == "lbfgs":
-        _check_lbfgs(estimator, on)
-    if not callable(estimator.network) and not hidden_sizes(estimator.hidden_layer_sizes):
-        for name in on:
-            if REGULARIZERS[name].needs_hidden:
-                raise ValueError(
-                    f"{name}={on[name]:g} acts on hidden units, and hidden_layer_sizes=() has "
-                    f"none. Set {name}=0 or add a hidden layer."
-                )
-    if callable(estimator.network) and estimator.init != "auto":
-        raise ValueError(
-            f"init={estimator.init!r} is for networks of this library; a module from "
-            "network=callable draws its own weights. Leave init='auto'."
-        )
-    if estimator.retrain is not None and not estimator.early_stopping:
-        raise ValueError(
-            f"retrain={estimator.retrain!r} trains again for as long as early stopping found "
-            "best, and early_stopping is False. Set early_stopping=True or retrain=None."
-        )
-    if estimator.retrain is not None and estimator.callbacks:
-        raise ValueError(
-            f"retrain={estimator.retrain!r} trains twice, and callbacks follow one training. "
-            "Set retrain=None or callbacks=None."
-        )
-    if estimator.callbacks:
-        _check_callbacks(estimator.callbacks)
-    _check_device(estimator.device)
-
-
-def check_module(estimator: Any, network: Any) -> None:
-    """Refuse regularizers that have nothing to act on in a module of the user's own."""
-    module = "the module that network=callable built has"
-    if estimator.max_norm and len(network.layers) < 2:
-        raise ValueError(
-            f"max_norm={estimator.max_norm:g} acts on hidden units, and {module} one layer of "
-            "weights. Set max_norm=None."
-        )
-    if estimator.dropout and not network.hidden_units:
-        raise ValueError(
-            f"dropout={estimator.dropout:g} acts on what each nn.Linear but the first is fed, and "
-            f"{module} no such layer. Set dropout=0 and put nn.Dropout into the module."
-        )
-    weighty = set(strengths(estimator)) - ON_DATA_OR_UNITS
-    if weighty and not network.n_weights:
-        name = min(weighty)
-        raise ValueError(
-            f"{name}={getattr(estimator, name):g} acts on weights, and {module} none to train. "
-            f"Set {name}=0."
-        )
-
-
-def _check_callbacks(callbacks: Any) -> None:
-    from skorch.callbacks import Callback
-
-    for given in callbacks:
-        callback = given[1] if isinstance(given, tuple) and len(given) == 2 else given
-        kind = callback if isinstance(callback, type) else type(callback)
-        if callback is not None and not issubclass(kind, Callback):
-            raise ValueError(
-                f"callbacks holds {given!r}; expected skorch callbacks such as "
-                "skorch.callbacks.EpochScoring('accuracy'), or pairs of a name and one."
-            )
-
-
-def _check_device(name: str) -> None:
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(
-            f"device={name!r} is not a torch device. Give 'cpu', 'cuda' or 'cuda:0'."
-        ) from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device={name!r} was asked for and torch finds no CUDA device. Set device='cpu', or "
-            "install a CUDA build of torch."
-        )
-    try:
-        if device.type == "meta":
-            raise RuntimeError("its tensors hold no numbers")
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(
-            f"device={name!r} cannot be computed on: {reason}. Set device='cpu'."
-        ) from error
-
-
-def _check_lbfgs(estimator: Any, on: dict[str, float]) -> None:
-    reasons = {name: "draws random numbers at every step" for name in on if _is_random(name)}
-    reasons |= {
-        name: "acts after each step of sgd or adam"
-        for name in on
-        if REGULARIZERS[name].takes_part("project") or REGULARIZERS[name].takes_part("decay")
-    }
-    if estimator.averaging:
-        reasons["averaging"] = "averages the steps of sgd or adam"
-    if estimator.early_stopping:
-        reasons["early_stopping"] = "stops the epochs of sgd or adam"
-    if estimator.callbacks:
-        reasons["callbacks"] = "follow the epochs of sgd or adam"
-    if isinstance(estimator.batch_size, Integral):
-        reasons["batch_size"] = "asks for mini-batches"
-    for name, why in reasons.items():
-        value = getattr(estimator, name)
-        instead = {"weight_decay": " or use l2", "batch_size": " or leave batch_size='auto'"}
-        raise ValueError(
-            f"solver='lbfgs' minimises one fixed objective on all rows, and {name}={value!r} {why}."
-            f" Choose solver='adam' or 'sgd', or switch {name} off{instead.get(name, '')}."
-        )
-
-
-def _is_random(name: str) -> bool:
-    return REGULARIZERS[name].random
-
-
-def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
-    """Return the hidden layers' sizes as a tuple of positive integers."""
-    if isinstance(hidden_layer_sizes, Integral) or np.ndim(hidden_layer_sizes) == 0:
-        hidden_layer_sizes = (hidden_layer_sizes,)
-    sizes = tuple(
-        size.item() if isinstance(size, np.ndarray) and size.ndim == 0 else size
-        for size in hidden_layer_sizes
+    hidden_layer_sizes: Any = parameter(
+        "tuple of int",
+        ["array-like", _NATURAL],
+        """
+        Units of each hidden layer; ``()`` is the linear model. For ``network="cnn"``, channels of
+        each convolution.""",
+        default=(100,),
+        kw_only=False,
     )
-    if isinstance(hidden_layer_sizes, str | set | frozenset | dict) or any(
-        not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes
-    ):
-        raise ValueError(
-            f"hidden_layer_sizes must be positive integers, one a hidden layer (() for the linear "
-            f"model), got {hidden_layer_sizes!r}."
-        )
-    return tuple(int(size) for size in sizes)
+    network: str | Callable[[int, int], Any] = parameter(
+        '{"mlp", "cnn"} or callable',
+        [StrOptions({"mlp", "cnn"}), callable],
+        """
+        The kind of network, or a function ``f(n_inputs, n_outputs) -> torch.nn.Module`` that maps
+        (batch, n_inputs) to (batch, n_outputs); `hidden_layer_sizes`, `activation` and
+        `fit_intercept` are then the function's own business. ``"cnn"`` takes each row of X for a
+        flattened square image of one channel, or of three, channel after channel.""",
+        default="mlp",
+    )
+    activation: str = parameter(
+        '{"identity", "logistic", "tanh", "relu", "softplus", "gelu", "silu"}',
+        [StrOptions(set(ACTIVATIONS))],
+        "Activation of the hidden layers.",
+        default="relu",
+    )
+    init: str = parameter(
+        '{"auto", "glorot", "he", "zeros"}',
+        [StrOptions(set(INITS))],
+        """
+        Distribution of the first weights; ``"auto"`` is zero for the linear model and ``"glorot"``
+        for the others, as in scikit-learn's MLP.""",
+        default="auto",
+    )
+    fit_intercept: bool = parameter(
+        "bool",
+        ["boolean"],
+        "Whether units have biases. Biases are never penalised.",
+        default=True,
+    )
+    solver: str = parameter(
+        '{"adam", "sgd", "lbfgs"}',
+        [StrOptions({"adam", "sgd", "lbfgs"})],
+        """
+        ``"adam"`` and ``"sgd"`` make exactly `max_epochs` passes unless `early_stopping`.
+        ``"lbfgs"`` minimises the objective on all rows to `tol` and is the right choice for small,
+        smooth problems.""",
+        default="adam",
+    )
+    learning_rate: float = parameter(
+        "float > 0",
+        [Range(Real, 0, None, closed="neither")],
+        "Step size of sgd and adam.",
+        default=1e-3,
+    )
+    momentum: float = parameter(
+        "float in [0, 1)",
+        [Range(Real, 0, 1, closed="left")],
+        "Heavy-ball momentum of sgd.",
+        default=0.9,
+    )
+    batch_size: int | str | None = parameter(
+        'int, "auto" or None',
+        [StrOptions({"auto"}), _NATURAL, None],
+        'Rows a step sees. ``"auto"`` is 200, and all rows for lbfgs; None is all rows.',
+        default="auto",
+    )
+    max_epochs: int = parameter(
+        "int",
+        [_NATURAL],
+        "Passes over the rows; for lbfgs the largest number of iterations.",
+        default=200,
+    )
+    tol: float = parameter(
+        "float >= 0",
+        [Range(Real, 0, None, closed="left")],
+        "lbfgs stops when no component of the objective's gradient exceeds `tol` in size.",
+        default=1e-6,
+    )
+    l2: Strength = strength(r.L2, default=0.0)
+    l1: Strength = strength(r.L1, default=0.0)
+    weight_decay: Strength = strength(r.WeightDecay, default=0.0)
+    max_norm: Strength = strength(r.MaxNorm, default=None)
+    norm_constraint: Strength = strength(r.NormConstraint, default=None)
+    dropout: Strength = strength(r.Dropout, default=0.0)
+    input_dropout: Strength = strength(r.InputDropout, default=0.0)
+    input_noise: Strength = strength(r.InputNoise, default=0.0)
+    weight_noise: Strength = strength(r.WeightNoise, default=0.0)
+    adversarial: Strength = strength(r.Adversarial, default=0.0)
+    activity_l1: Strength = strength(r.ActivityL1, default=0.0)
+    sam: Strength = strength(r.SAM, default=0.0)
+    averaging: Strength = strength(r.Averaging, default=None)
+    regularizers: Sequence[tuple[str, r.Regularizer]] | None = parameter(
+        "list of (str, Regularizer) or None",
+        [list, tuple, None],
+        """
+        Regularizers of your own, which act after those above: subclasses of
+        `wellposed.regularizers.Regularizer` by name. Search over
+        ``regularizers__<name>__strength``.""",
+        default=None,
+    )
+    early_stopping: bool = parameter(
+        "bool",
+        ["boolean"],
+        """
+        Stop when the validation loss has not fallen for `n_iter_no_change` epochs and return the
+        parameters of the best epoch (section 7.8, algorithm 7.1).""",
+        default=False,
+    )
+    validation_fraction: float = parameter(
+        "float in (0, 1)",
+        [Range(Real, 0, 1, closed="neither")],
+        "Share of the rows held out for early stopping, unless ``X_val`` is given to fit.",
+        default=0.1,
+    )
+    n_iter_no_change: int = parameter(
+        "int",
+        [_NATURAL],
+        "Patience of early stopping, in epochs.",
+        default=10,
+    )
+    retrain: str | None = parameter(
+        '{"updates", "passes", "continue"} or None',
+        [StrOptions({"updates", "passes", "continue"}), None],
+        """
+        What to do with the held-out rows after early stopping: train afresh on all rows for as
+        many updates or passes (algorithm 7.2), or go on until the loss on the formerly held-out
+        rows is at most the training loss at the stop (algorithm 7.3; at most `max_epochs` more).
+        """,
+        default=None,
+    )
+    warm_start: bool = parameter(
+        "bool",
+        ["boolean"],
+        "Go on from the fitted parameters when fit is called again.",
+        default=False,
+    )
+    dtype: str = parameter(
+        '{"auto", "float32", "float64"}',
+        [StrOptions({"auto", "float32", "float64"})],
+        'Precision; ``"auto"`` is float32 for float32 X and float64 otherwise.',
+        default="auto",
+    )
+    device: str = parameter(
+        "str",
+        [str],
+        "A torch device.",
+        default="cpu",
+    )
+    callbacks: Sequence[Any] | None = parameter(
+        "list of skorch callbacks or None",
+        [list, tuple, None],
+        "Called as in skorch.",
+        default=None,
+    )
+    verbose: int = parameter(
+        "int",
+        ["verbose"],
+        "Print a line an epoch.",
+        default=0,
+    )
+    random_state: Any = parameter(
+        "int, RandomState instance or None",
+        ["random_state"],
+        "Seeds everything that is drawn. Global generators are never touched.",
+        default=None,
+    )
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of regularizers in `regularizers` included if `deep`."""
+        params = super().get_params(deep)
+        if deep:
+            for name, regularizer in named_regularizers(self.regularizers).items():
+                params[f"regularizers__{name}"] = regularizer
+                for option, value in regularizer.get_params().items():
+                    params[f"regularizers__{name}__{option}"] = value
+        return params
 
-def check_size(estimator: Any, network: Any, width: int, itemsize: int) -> None:
-    """Refuse a network that this machine's memory cannot hold."""
-    units = network.n_inputs_padded + sum(network.hidden_units)
-    n_bytes = itemsize * (5 * network.size + 3 * units * width)  # gradient and averages, too
-    has = _physical_memory()
-    if n_bytes > has:
-        raise ValueError(
-            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} on {network.n_inputs} inputs "
-            f"makes {network.size:.3g} parameters; training takes about {n_bytes / 1e9:.3g} GB and "
-            f"this machine has {has / 1e9:.3g}. Make the layers or batch_size smaller."
-        )
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters.
 
-
-def _physical_memory() -> float:
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # not on this system
-        return 2.0**46
+        ``adversarial__steps=7`` makes an object of a strength that is a number, and
+        ``regularizers__mine__strength=0.1`` reaches into `regularizers`.
+        """
+        set_nested(self, params)
+        return super().set_params(**params)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from ._base import BaseNet, all_or_nothing, can_fit_partially
-from ._docs import document
-from ._labels import Labels
-from ._parameters import CONSTRAINTS, FOR_CLASSES, FOR_NUMBERS
+from ._declare import declared, parameter, strength
+from ._parameters import Strength
+from ._targets import Labels, Numbers
+from .regularizers import LabelSmoothing
 
 
-@document
+@declared
 class NetClassifier(ClassifierMixin, BaseNet):
     """Classify with a regularized network.
 
@@ -28,8 +31,6 @@ class NetClassifier(ClassifierMixin, BaseNet):
     Parameters
     ----------
     {parameters}
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, as in scikit-learn.
 
     Attributes
     ----------
@@ -54,79 +55,15 @@ class NetClassifier(ClassifierMixin, BaseNet):
     array([0, 0, 0])
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS | FOR_CLASSES
-    _y_numeric = False
+    label_smoothing: Strength = strength(LabelSmoothing, default=0.0)
+    class_weight: Any = parameter(
+        'dict, "balanced" or None',
+        [dict, StrOptions({"balanced"}), None],
+        "Weights of the classes, as in scikit-learn.",
+        default=None,
+    )
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        *,
-        network: Any = "mlp",
-        activation: str = "relu",
-        init: str = "auto",
-        fit_intercept: bool = True,
-        solver: str = "adam",
-        learning_rate: float = 1e-3,
-        momentum: float = 0.9,
-        batch_size: Any = "auto",
-        max_epochs: int = 200,
-        tol: float = 1e-6,
-        l2: float = 0.0,
-        l1: float = 0.0,
-        weight_decay: float = 0.0,
-        max_norm: float | None = None,
-        norm_constraint: float | None = None,
-        dropout: float = 0.0,
-        input_dropout: float = 0.0,
-        input_noise: float = 0.0,
-        weight_noise: float = 0.0,
-        label_smoothing: float = 0.0,
-        averaging: float | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        retrain: str | None = None,
-        warm_start: bool = False,
-        class_weight: Any = None,
-        dtype: str = "auto",
-        device: str = "cpu",
-        callbacks: Any = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.network = network
-        self.activation = activation
-        self.init = init
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.tol = tol
-        self.l2 = l2
-        self.l1 = l1
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.norm_constraint = norm_constraint
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.input_noise = input_noise
-        self.weight_noise = weight_noise
-        self.label_smoothing = label_smoothing
-        self.averaging = averaging
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.retrain = retrain
-        self.warm_start = warm_start
-        self.class_weight = class_weight
-        self.dtype = dtype
-        self.device = device
-        self.callbacks = callbacks
-        self.verbose = verbose
-        self.random_state = random_state
+    y_numeric: ClassVar[bool] = False
 
     @available_if(can_fit_partially)
     @all_or_nothing
@@ -162,28 +99,17 @@ class NetClassifier(ClassifierMixin, BaseNet):
             )
         return self._partial_fit(X, y, sample_weight)
 
-    def _encode(self, y: np.ndarray, dtype: Any, reset: bool) -> np.ndarray:
-        if reset:
-            self._labels = Labels.learn(y, self.__dict__.pop("_named_classes", None))
-            self.classes_ = self._labels.classes
-        return self._labels.encode(y, dtype)
+    @property
+    def _labels(self) -> Labels:
+        return cast(Labels, self._targets)
 
-    def _weigh(self, y: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-        if self.class_weight is None:
-            return weight
-        return self._labels.weigh(y, self.class_weight, weight)
-
-    def _loss(self, n_outputs: int) -> str:
-        softmax = not self._labels.several and n_outputs > 1
-        return "cross_entropy" if softmax else "logistic"
-
-    def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        if self._labels.several:
-            return None
-        return self.classes_[target[:, 0].astype(int) if target.shape[1] == 1 else target.argmax(1)]
-
-    def _squeeze(self, value: np.ndarray) -> np.ndarray:
-        return value
+    def _read_targets(self, y: np.ndarray, reset: bool) -> Labels:
+        if not reset:
+            return replace(self._labels, class_weight=self.class_weight)
+        named = self.__dict__.pop("_named_classes", None)
+        labels = Labels.learn(y, self.class_weight, named)
+        self.classes_ = labels.classes
+        return labels
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the outputs before the link: log odds (n,), or scores (n, n_classes)."""
@@ -222,7 +148,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
         return tags
 
 
-@document
+@declared
 class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     """Predict numbers with a regularized network.
 
@@ -234,9 +160,6 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     Parameters
     ----------
     {parameters}
-    loss : {"squared_error", "poisson"}, default="squared_error"
-        ``"poisson"`` is for counts and rates, y >= 0: the network's output is the logarithm of the
-        prediction.
 
     Attributes
     ----------
@@ -260,77 +183,16 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     3
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS | FOR_NUMBERS
-    _y_numeric = True
+    loss: str = parameter(
+        '{"squared_error", "poisson"}',
+        [StrOptions({"squared_error", "poisson"})],
+        """
+        ``"poisson"`` is for counts and rates, y >= 0: the network's output is the logarithm of the
+        prediction.""",
+        default="squared_error",
+    )
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        *,
-        network: Any = "mlp",
-        activation: str = "relu",
-        init: str = "auto",
-        loss: str = "squared_error",
-        fit_intercept: bool = True,
-        solver: str = "adam",
-        learning_rate: float = 1e-3,
-        momentum: float = 0.9,
-        batch_size: Any = "auto",
-        max_epochs: int = 200,
-        tol: float = 1e-6,
-        l2: float = 0.0,
-        l1: float = 0.0,
-        weight_decay: float = 0.0,
-        max_norm: float | None = None,
-        norm_constraint: float | None = None,
-        dropout: float = 0.0,
-        input_dropout: float = 0.0,
-        input_noise: float = 0.0,
-        weight_noise: float = 0.0,
-        averaging: float | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        retrain: str | None = None,
-        warm_start: bool = False,
-        dtype: str = "auto",
-        device: str = "cpu",
-        callbacks: Any = None,
-        verbose: int = 0,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.network = network
-        self.activation = activation
-        self.init = init
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.tol = tol
-        self.l2 = l2
-        self.l1 = l1
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.norm_constraint = norm_constraint
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.input_noise = input_noise
-        self.weight_noise = weight_noise
-        self.averaging = averaging
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.retrain = retrain
-        self.warm_start = warm_start
-        self.dtype = dtype
-        self.device = device
-        self.callbacks = callbacks
-        self.verbose = verbose
-        self.random_state = random_state
+    y_numeric: ClassVar[bool] = True
 
     @available_if(can_fit_partially)
     @all_or_nothing
@@ -352,46 +214,16 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _encode(self, y: np.ndarray, dtype: Any, reset: bool) -> np.ndarray:
-        if reset:
-            self._one_target = y.ndim == 1
-        with np.errstate(over="ignore"):
-            target = np.asarray(y, dtype=dtype).reshape(len(y), -1)
-        if not np.isfinite(target).all():
-            raise ValueError(
-                f"y holds values too large for {np.dtype(dtype)}. Scale y, or set dtype='float64'."
-            )
-        if target.dtype == np.float32 and (np.ptp(target, axis=0) < _spread(y) / 2).any():
-            raise ValueError(
-                "y varies by less than float32 can tell from its size. Subtract its mean "
-                "(TransformedTargetRegressor), or set dtype='float64'."
-            )
-        if self.loss == "poisson" and target.min() < 0:
-            raise ValueError(
-                f"loss='poisson' is for counts and rates, and y holds {target.min():g}. Give "
-                "values >= 0, or set loss='squared_error'."
-            )
-        return target
+    @property
+    def _numbers(self) -> Numbers:
+        return cast(Numbers, self._targets)
 
-    def _weigh(self, y: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-        return weight
-
-    def _loss(self, n_outputs: int) -> str:
-        return self.loss
-
-    def _strata(self, target: np.ndarray) -> None:
-        return None
-
-    def _squeeze(self, value: np.ndarray) -> Any:
-        return value[0] if self._one_target else value
+    def _read_targets(self, y: np.ndarray, reset: bool) -> Numbers:
+        return Numbers(y.ndim == 1 if reset else self._numbers.one, self.loss)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions, (n,) or (n, n_outputs)."""
         z = self._outputs(X)
         if self._made_by.loss == "poisson":
             z = np.exp(z)
-        return z[:, 0] if self._one_target else z
-
-
-def _spread(y: np.ndarray) -> np.ndarray:
-    return np.ptp(np.asarray(y, dtype=float).reshape(len(y), -1), axis=0)
+        return z[:, 0] if self._numbers.one else z

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 
 from wellposed import NetClassifier, NetRegressor
-from wellposed._parameters import check_combination
+from wellposed._checks import check_combination
 from wellposed.regularizers import REGULARIZERS
 
 # Workers of one test run must draw the same configurations.

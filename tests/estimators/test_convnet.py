@@ -13,7 +13,8 @@ from wellposed.networks import pad16
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.networks.conv import ConvNet, image_shape
 from wellposed.networks.image_maps import max_pool, patches
-from wellposed.regularizers.constraints import MaxNorm
+from wellposed.regularizers import Dropout, MaxNorm
+from wellposed.training.model import Weights
 from wellposed.training.request import Request, Rows
 from wellposed.training.stack import train
 
@@ -216,7 +217,9 @@ def test_max_norm_bounds_all_incoming_weights_of_a_channel():
     network = ConvNet((2, 8, 8), 3, (6, 5))
     theta, _, _, _ = stack_of(network, 2)
     bound = torch.tensor([0.5, 1.0], dtype=torch.float64)
-    MaxNorm(bound, setting=None).project(network.parameters(theta)[0])
+    max_norm = MaxNorm()
+    max_norm.strength = bound
+    max_norm.project(Weights(network, theta))
     for k in range(2):
         first, second, _ = network.coefs(theta[k])[0]
         assert first.shape == (6, 2, 3, 3)
@@ -284,7 +287,7 @@ def test_trained_alone_and_together_on_digits():
             learning_rate=3e-3,
             batch_size=50,
             max_epochs=30,
-            strengths={"max_norm": max_norm, "dropout": dropout},
+            regularizers={"dropout": Dropout(dropout), "max_norm": MaxNorm(max_norm)},
         )
 
     options = [(0, 0.1, 2.0), (1, 0.3, 1.0), (0, 0.5, 3.0)]

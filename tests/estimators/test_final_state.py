@@ -164,7 +164,7 @@ def test_the_network_of_an_early_stop_is_judged_not_the_last_one():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.0])
 def test_parameters_that_are_not_finite_are_an_error_whatever_the_loss(value):
-    request = SimpleNamespace(strengths={}, solver="adam", learning_rate=0.1)
+    request = SimpleNamespace(regularizers={}, solver="adam", learning_rate=0.1)
     error = check_epoch(0.5, torch.tensor([1.0, value, -2.0]), 3, request)
     assert isinstance(error, DivergenceError) == (value != 1.0)
 

@@ -15,7 +15,7 @@ rng = np.random.default_rng(0)
 X, y = rng.normal(size=(30, 4)), rng.integers(0, 2, 30)
 
 STRENGTHS = sorted(REGULARIZERS)
-RATES = [name for name in STRENGTHS if REGULARIZERS[name].interval.right == 1]
+RATES = [name for name in STRENGTHS if not REGULARIZERS[name].interval.is_satisfied_by(1.0)]
 
 ALONE = [
     *[({name: -0.1}, f"The '{name}' parameter of NetClassifier must be") for name in STRENGTHS],

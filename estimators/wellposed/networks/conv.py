@@ -119,11 +119,14 @@ class ConvNet(Flat):
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
         tape: list[Tensor] | None = None,
+        hidden: list[Tensor] | None = None,
+        training: bool = False,
     ) -> Tensor:
         """Map x [K, in, B] to the outputs [K, out, B], padded units included.
 
         ``masks`` [K, units, B] multiply the pooled activations. ``tape`` takes down what the
-        backward pass needs. Twice differentiable by autograd. Many rows are predicted in parts.
+        backward pass needs, ``hidden`` the pooled activations before masks. Twice differentiable
+        by autograd. Many rows are predicted in parts.
         """
         if tape is not None:
             leaves = [part.detach().requires_grad_() for part in (*weights, *biases)]
@@ -132,10 +135,10 @@ class ConvNet(Flat):
                 z = self._outputs(leaves[:n], leaves[n:], x, masks)
             tape += [z, *leaves]
             return z.detach()
-        if masks is None and not torch.is_grad_enabled():
+        if not training and masks is None and not torch.is_grad_enabled():
             parts = x.split(self._rows_at_once(x.element_size()), 2)
             return torch.cat([self._outputs(weights, biases, part) for part in parts], 2)
-        return self._outputs(weights, biases, x, masks)
+        return self._outputs(weights, biases, x, masks, hidden)
 
     def _rows_at_once(self, itemsize: int) -> int:
         pixels = [shape[1] * shape[2] for shape in self._shapes]
@@ -172,9 +175,10 @@ class ConvNet(Flat):
         biases: Sequence[Tensor],
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
+        hidden: list[Tensor] | None = None,
     ) -> Tensor:
         h = x[:, : self.n_inputs].unflatten(1, self.shape)
-        for _, pooled in self._convolutions(weights, biases, x, masks):
+        for _, pooled in self._convolutions(weights, biases, x, masks, hidden):
             h = pooled
         n, cols = self.layers[-1].n_in, self.layers[-1].cols
         h = F.pad(h.flatten(1, 3), (0, 0, 0, cols - n))
@@ -186,6 +190,7 @@ class ConvNet(Flat):
         biases: Sequence[Tensor],
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
+        hidden: list[Tensor] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield each hidden layer's activations before and after pooling and masks."""
         activation = ACTIVATIONS[self.activation].function
@@ -197,6 +202,8 @@ class ConvNet(Flat):
             # Padded channels go last: some activations' kernels differ where memory has gaps.
             a = activation(z.unflatten(2, h.shape[2:]))
             h = (max_pool(a) if _poolable(*h.shape[2:4]) else a)[:, : layer.n_out]
+            if hidden is not None:
+                hidden.append(h.flatten(1, 3))
             if masks is not None:
                 h = h * masks[i][:, : math.prod(h.shape[1:4])].unflatten(1, h.shape[1:4])
             yield a[:, : layer.n_out], h

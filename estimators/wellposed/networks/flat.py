@@ -9,6 +9,7 @@ in a stack.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 INITS = ("auto", "glorot", "he", "zeros")
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def pad16(n: int) -> int:
@@ -91,11 +93,15 @@ class Flat:
         last = self.layers[-1].bias
         return self.n_weights if last is None else last.stop
 
+    def weights(self, flat: Tensor) -> list[Tensor]:
+        """View the first columns of ``theta``, [K, W], as weights [K, out, in]."""
+        return [
+            flat[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
+        ]
+
     def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without)."""
-        weights = [
-            theta[:, layer.weight].unflatten(1, (layer.rows, layer.cols)) for layer in self.layers
-        ]
+        weights = self.weights(theta)
         biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
         return weights, biases
 
@@ -109,6 +115,10 @@ class Flat:
 
     def restore(self, buffers: Sequence[Tensor]) -> None:
         """Restore the buffers."""
+
+    def uncounted(self) -> AbstractContextManager[None]:
+        """A block whose passes leave nothing behind; none of these does."""
+        return _NOTHING
 
     @cached_property
     def real(self) -> Tensor:

@@ -60,11 +60,14 @@ class MLP(Flat):
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
         tape: list[Tensor] | None = None,
+        hidden: list[Tensor] | None = None,
+        training: bool = False,
     ) -> Tensor:
         """Map x [K, in, B] to the outputs [K, out, B], padded units included.
 
         ``masks`` [K, units, B] multiply the hidden activations. ``tape`` takes down what the
-        backward pass needs: each layer's input, then a hidden layer's z and a.
+        backward pass needs: each layer's input, then a hidden layer's z and a. ``hidden`` takes
+        down the activations before masks. Passes are the same in training.
         """
         activation = ACTIVATIONS[self.activation].function
         h = x
@@ -79,6 +82,8 @@ class MLP(Flat):
                 tape += [z, a]
             silence = self._silence[i]
             h = a if silence is None else a * silence.to(a)
+            if hidden is not None:
+                hidden.append(h)
             if masks is not None:
                 h = h * masks[i]
         return z

@@ -185,11 +185,27 @@ class ModuleNetwork:
 
     def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """View ``theta`` [1, P] as weights [1, out, rest] and all other parameters [1, size]."""
-        weights = [
-            theta[:, self._slots[name][0]].unflatten(1, (self._slots[name][1][0], -1))
+        return self.weights(theta), [theta[:, self._slots[name][0]] for name in self._others]
+
+    def weights(self, flat: Tensor) -> list[Tensor]:
+        """View the weights' part of ``theta``, [1, W], as matrices [1, out, rest]."""
+        return [
+            flat[:, self._slots[name][0]].unflatten(1, (self._slots[name][1][0], -1))
             for name in self._names
         ]
-        return weights, [theta[:, self._slots[name][0]] for name in self._others]
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Leave running statistics and the module's random numbers as they were.
+
+        A pass inside the block draws the numbers that the next pass outside will draw.
+        """
+        buffers, numbers = self.buffers(), self._rng.get_state()
+        try:
+            yield
+        finally:
+            self.restore(buffers)
+            self._rng.set_state(numbers)
 
     def forward(
         self,
@@ -198,21 +214,36 @@ class ModuleNetwork:
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
         tape: list[Tensor] | None = None,
+        hidden: list[Tensor] | None = None,
+        training: bool = False,
     ) -> Tensor:
         """Map x [1, in, B] to the outputs [1, out, B]; in training mode if there is a tape."""
         rows = x[0, : self.n_inputs].T
-        if tape is None:
-            self._module.eval()
-            return self._call([*weights, *biases], rows).T[None]
+        if tape is not None:
+            leaves = [view.detach().requires_grad_() for view in (*weights, *biases)]
+            with torch.enable_grad():
+                z = self._train(leaves, rows, masks, hidden)
+            tape += [z, *leaves]
+            return z.detach()
+        if training:
+            return self._train([*weights, *biases], rows, masks, hidden)
+        self._module.eval()
+        return self._call([*weights, *biases], rows).T[None]
+
+    def _train(
+        self,
+        flat: Sequence[Tensor],
+        rows: Tensor,
+        masks: Sequence[Tensor] | None,
+        hidden: list[Tensor] | None,
+    ) -> Tensor:
+        """Outputs [1, out, B] in training mode."""
         self._module.train()
-        leaves = [view.detach().requires_grad_() for view in (*weights, *biases)]
-        with torch.enable_grad(), self._dropping(masks, len(rows)), _seeded(self._rng):
+        with self._regularized(masks, hidden, len(rows)), _seeded(self._rng):
             try:
-                z = self._call(leaves, rows).T[None]
+                return self._call(flat, rows).T[None]
             except ValueError as error:
                 raise self._too_few(error, len(rows)) from error
-        tape += [z, *leaves]
-        return z.detach()
 
     def _too_few(self, error: ValueError, n: int) -> ValueError:
         """Say what to do where a module wants more than a batch of one row."""
@@ -233,26 +264,36 @@ class ModuleNetwork:
         return functional_call(self._module, tensors, (rows,))
 
     @contextmanager
-    def _dropping(self, masks: Sequence[Tensor] | None, n: int) -> Iterator[None]:
-        """Multiply what the linear layers are fed by masks, the same ones at all positions."""
+    def _regularized(
+        self, masks: Sequence[Tensor] | None, hidden: list[Tensor] | None, n: int
+    ) -> Iterator[None]:
+        """Take down what the linear layers are fed, and multiply it by masks.
 
-        def drop(mask: Tensor) -> Callable[..., tuple[Tensor]]:
+        One sample has the same mask at all positions.
+        """
+
+        def feed(mask: Tensor | None) -> Callable[..., tuple[Tensor]]:
             def hook(layer: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor]:
                 (h,) = args
-                if len(h) != n:
+                if len(h) != n and mask is not None:
                     raise ValueError(
-                        f"dropout acts on what each nn.Linear is fed, one sample a row, and "
-                        f"{layer} is fed {len(h)} rows for {n} samples. Set dropout=0 and put "
-                        "nn.Dropout into the module."
+                        f"Regularizers of hidden units act on what each nn.Linear is fed, one "
+                        f"sample a row, and {layer} is fed {len(h)} rows for {n} samples. Switch "
+                        "them off, and put layers such as nn.Dropout into the module."
                     )
+                if len(h) == n and hidden is not None:
+                    hidden.append(h.reshape(n, -1).T[None])
+                if mask is None:
+                    return (h,)
                 kept = mask[0, : h.shape[-1], :n].T
                 return (h * kept.reshape(n, *[1] * (h.ndim - 2), -1),)
 
             return hook
 
+        fed = self._linears if masks is not None or hidden is not None else []
         hooks = [
-            layer.register_forward_pre_hook(drop(mask))
-            for layer, mask in zip(self._linears, masks or ())
+            layer.register_forward_pre_hook(feed(None if masks is None else masks[i]))
+            for i, layer in enumerate(fed)
         ]
         try:
             yield

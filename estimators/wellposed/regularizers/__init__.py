@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from .base import Regularizer, Setting
+from .activations import ActivityL1
+from .adversarial import Adversarial
+from .averaging import Averaging
+from .base import MOMENTS, Regularizer
 from .constraints import MaxNorm, NormConstraint
 from .dropout import Dropout, InputDropout
 from .noise import InputNoise, LabelSmoothing, WeightNoise
+from .sharpness import SAM
 from .weights import L1, L2, WeightDecay
 
 REGULARIZERS: dict[str, type[Regularizer]] = {
@@ -13,15 +17,37 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
     for regularizer in (
         InputNoise,
         InputDropout,
-        WeightNoise,
-        Dropout,
         LabelSmoothing,
+        Adversarial,
+        WeightNoise,
+        SAM,
+        Dropout,
+        ActivityL1,
         L2,
         L1,
         WeightDecay,
         MaxNorm,
         NormConstraint,
+        Averaging,
     )
 }
 
-__all__ = ["REGULARIZERS", "Regularizer", "Setting"]
+__all__ = [
+    "L1",
+    "L2",
+    "MOMENTS",
+    "REGULARIZERS",
+    "SAM",
+    "ActivityL1",
+    "Adversarial",
+    "Averaging",
+    "Dropout",
+    "InputDropout",
+    "InputNoise",
+    "LabelSmoothing",
+    "MaxNorm",
+    "NormConstraint",
+    "Regularizer",
+    "WeightDecay",
+    "WeightNoise",
+]

@@ -1,105 +1,254 @@
-"""What a regularizer is: a strength for each network and the moments it takes part in."""
+"""Base class of regularizers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from copy import copy
 from numbers import Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import joblib
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from .._streams import Stream
 from ..ranges import Range
 
+if TYPE_CHECKING:
+    from typing import Self
 
-@dataclass
-class Setting:
-    """The stack a regularizer works in: its network, seeds, batch width, dtype and device."""
+    from .._streams import Stream
+    from ..training.batches import Batch
+    from ..training.model import Model, Weights
+    from ..training.setting import Setting
 
-    network: Any
-    seeds: Sequence[tuple[int, int]]
-    width: int
-    dtype: torch.dtype
-    device: torch.device
+#: The moments of a step, in their order.
+MOMENTS = (
+    "batch",
+    "mask",
+    "perturb",
+    "term",
+    "value",
+    "correct",
+    "decay",
+    "prox",
+    "project",
+    "follow",
+    "result",
+)
 
-    def stream(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Stream:
-        """Open the random stream of the purpose `name`."""
-        return Stream(name, self.seeds, shape, dtype or self.dtype, self.device)
+_NOT_FOR_LBFGS = {
+    "perturb": "takes the gradient elsewhere at every step",
+    "correct": "corrects the gradient of each step",
+    "decay": "acts after each step of sgd or adam",
+    "project": "acts after each step of sgd or adam",
+    "follow": "follows the steps of sgd or adam",
+}
 
 
-class Regularizer:
-    """One regularizer of a stack of K networks.
+class Regularizer(BaseEstimator):
+    """A regularizer: its strength, its options, and the moments of a step it takes part in.
 
-    A subclass implements the moments it takes part in, in the order of a training step; the trainer
-    calls no other. ``strength`` is a tensor [K], never a branch: networks with different strengths
-    are trained side by side.
+    The same class is what a user passes, ``NetClassifier(sam=SAM(0.05, adaptive=True))``, with the
+    habits of scikit-learn (`get_params`, `set_params`, `clone`), and what a stack of K networks
+    runs: there ``strength`` is a tensor [K], never a branch, so that networks with different
+    strengths are trained side by side. All other arguments of the constructor are options: networks
+    of one stack have them in common.
 
-    ============  ==================================================================================
-    moment        meaning
-    ============  ==================================================================================
-    targets       what the network is told: [K, outputs, B] -> same
-    inputs        what the network is shown: [K, inputs, B] -> same
-    perturb       what the network is while it is shown: theta [K, P] -> a new theta
-    mask          what a hidden layer's activations are multiplied by: index -> [K, units, B]
-    value         penalty of the weights [K, W] -> [K]
-    gradient      its gradient, [K, W] -> [K, W]
-    decay         shrinks the weights in place before the step
-    prox          proximal step of the weights in place, after the optimiser's
-    project       projection of the weights [K, out, in] of each layer in place, last
-    ============  ==================================================================================
+    One step of the training reads, for the regularizers that are on, in their order::
+
+        batch  <- batch(batch, model)              what the networks are shown
+        masks  <- mask(layer)                      what hidden activations are multiplied by
+        theta' <- perturb(theta, gradient)         where the gradient is taken
+        g      <- d/dtheta' [ J(theta'; batch) + term(model, batch) ]
+        g      <- g + gradient(weights)            of the penalty value(weights)
+        correct(g)
+        decay(weights, rates)
+        theta  <- optimizer(theta, g)
+        prox(weights, gain)
+        project(weights)
+        follow(theta, n_updates)
+
+    and what is validated and kept is ``result(k, theta, n_updates)``. A subclass implements the
+    moments it takes part in, and no other is called. The gradient of J alone is computed by hand;
+    where there is a term, autograd differentiates J and the terms through the same forward pass.
 
     Parameters
     ----------
-    strength : Tensor of shape (K,)
+    strength : float
+        0 or None is off.
+
+    Attributes
+    ----------
     setting : Setting
+        In a stack: its network, batch width, dtype and device, and random streams.
+
+    Examples
+    --------
+    A penalty on the largest weight of each network, the gradient being autograd's:
+
+    >>> from wellposed import NetRegressor
+    >>> class MaxWeight(Regularizer):
+    ...     "Adds ``strength * max_i |w_i|`` to the objective."
+    ...
+    ...     def value(self, weights):
+    ...         return self.strength * weights.flat.abs().amax(1)
+    >>> net = NetRegressor((), regularizers=[("max_weight", MaxWeight(0.1))])
+    >>> net.get_params()["regularizers__max_weight__strength"]
+    0.1
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""  # the estimators' parameter, of those that have one
+    symbol: ClassVar[str] = ""  # how the documentation writes the strength
+    section: ClassVar[str] = ""  # of Goodfellow, Bengio and Courville 2016
+    paper: ClassVar[str] = ""
     interval: ClassVar[Range] = Range(Real, 0, None, closed="left")
+    acts_on: ClassVar[str] = "weights"  # or "inputs", "targets", "hidden units", "steps"
+    for_numbers: ClassVar[bool] = True  # is a parameter of NetRegressor, too
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
+    needs_all_updates: ClassVar[bool] = False  # must know how many there will be
+    not_for_lbfgs: ClassVar[str] = ""  # why not, where the moments do not tell
+    instead: ClassVar[dict[str, str]] = {}  # what to do under "lbfgs" or in a "module"
+    excludes: ClassVar[dict[str, str]] = {}  # names it cannot be combined with, and why
 
-    def __init__(self, strength: Tensor, setting: Setting) -> None:
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}  # of the options
+
+    strength: Any
+    setting: Setting
+
+    def __init__(self, strength: float | None = 0.0) -> None:
         self.strength = strength
-        self.setting = setting
-        self.streams: list[Stream] = []
+
+    # ------------------------------------------------------------------ as it is passed
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.strength)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All parameters but the strength."""
+        return {k: v for k, v in self.get_params(deep=False).items() if k != "strength"}
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What regularizers of one stack have in common."""
+        cls, options = type(self), self.options
+        return cls.__module__, cls.__qualname__, joblib.hash(options) if options else ""
+
+    def acts(self, moment: str) -> bool:
+        """Whether this regularizer takes part in a moment."""
+        return getattr(type(self), moment) is not getattr(Regularizer, moment)
+
+    def why_not_lbfgs(self) -> str:
+        """Why the objective of lbfgs cannot have it, or "" if it can."""
+        if self.not_for_lbfgs:
+            return self.not_for_lbfgs
+        if self.random:
+            return "draws random numbers at every step"
+        for moment, why in _NOT_FOR_LBFGS.items():
+            if self.acts(moment):
+                return why
+        if self.acts("prox") and not self.has_l1_weight:
+            return "has a proximal step, which lbfgs takes of the 1-norm only"
+        return ""
+
+    @property
+    def has_l1_weight(self) -> bool:
+        return type(self).l1_weight is not Regularizer.l1_weight
+
+    def overshoots(self, learning_rate: float, solver: str) -> str:
+        """Why steps of this size with this strength lead away from zero, or ""."""
+        return ""
+
+    # ------------------------------------------------------------------ in a stack
+
+    def in_stack(self, strengths: Sequence[float], setting: Setting) -> Self:
+        """Return the regularizer of a stack of K networks with these strengths."""
+        regularizer = copy(self)
+        regularizer.strength = torch.tensor(
+            list(strengths), dtype=setting.dtype, device=setting.device
+        )
+        regularizer.setting = setting
+        regularizer.begin(setting)
+        return regularizer
+
+    def begin(self, setting: Setting) -> None:
+        """Open random streams and the like, before the first step of a stack."""
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these networks of the stack."""
         self.strength = self.strength[rows]
-        for stream in self.streams:
-            stream.keep(rows)
+        self.setting.keep(rows)
 
-    def targets(self, target: Tensor) -> Tensor:
-        raise NotImplementedError
+    def stream(self, *shape: int, part: str = "", dtype: torch.dtype | None = None) -> Stream:
+        """Open a random stream of this regularizer, `part` telling several apart."""
+        return self.setting.stream(*shape, part=part, dtype=dtype)
 
-    def inputs(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+    # ------------------------------------------------------------------ moments
 
-    def perturb(self, theta: Tensor) -> Tensor:
+    def batch(self, batch: Batch, model: Model) -> Batch:
+        """What the networks are shown: x [K, inputs, B], target [K, outputs, B]."""
         raise NotImplementedError
 
     def mask(self, layer: int) -> Tensor:
+        """What the activations of a hidden layer are multiplied by, [K, units, B]."""
         raise NotImplementedError
 
-    def value(self, w: Tensor) -> Tensor:
+    def perturb(self, theta: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
+        """Where the gradient is taken: theta [K, P] -> a new theta.
+
+        ``gradient(theta)`` [K, P] is that of J and the terms on the step's batch. What it returns
+        is overwritten by the next call.
+        """
         raise NotImplementedError
 
-    def gradient(self, w: Tensor) -> Tensor:
+    def term(self, model: Model, batch: Batch) -> Tensor:
+        """Part of the objective that depends on the model or the batch, [K]."""
         raise NotImplementedError
 
-    def decay(self, w: Tensor, rates: Tensor) -> None:
+    def value(self, weights: Weights) -> Tensor:
+        """Penalty of the weights, [K]."""
         raise NotImplementedError
 
-    def prox(self, w: Tensor, gain: Tensor) -> None:
+    def gradient(self, weights: Weights) -> Tensor:
+        """Gradient [K, W] of `value`; autograd's unless a subclass writes it down."""
+        flat = weights.flat.detach().requires_grad_()
+        with torch.enable_grad():
+            value = self.value(weights.at(flat)).sum()
+        return torch.autograd.grad(value, flat)[0]
+
+    def correct(self, gradient: Tensor) -> None:
+        """Correct the gradient [K, P] in place."""
         raise NotImplementedError
 
-    def project(self, weights: Sequence[Tensor]) -> None:
+    def decay(self, weights: Weights, rates: Tensor) -> None:
+        """Shrink the weights in place before the step; rates [K, 1]."""
         raise NotImplementedError
 
-    @classmethod
-    def takes_part(cls, moment: str) -> bool:
-        """Whether this class implements the moment."""
-        return getattr(cls, moment) is not getattr(Regularizer, moment)
+    def prox(self, weights: Weights, gain: Tensor) -> None:
+        """Make a proximal step in place; gain [K, 1] or [K, W] is the step's effective size."""
+        raise NotImplementedError
+
+    def l1_weight(self) -> Tensor:
+        """Return a, [K], where `prox` is that of ``a ||w||_1``: what lbfgs needs of it."""
+        raise NotImplementedError
+
+    def project(self, weights: Weights) -> None:
+        """Project the weights in place."""
+        raise NotImplementedError
+
+    def follow(self, theta: Tensor, n_updates: int) -> None:
+        """Take note of the parameters [K, P] after an update."""
+        raise NotImplementedError
+
+    def result(self, k: int, theta: Tensor, n_updates: int) -> Tensor:
+        """Parameters [P] of network k that are validated and kept, given the last ones."""
+        raise NotImplementedError
+
+
+def row_norms(x: Tensor) -> Tensor:
+    """2-norms over dimension 1, which is kept; never zero, and free of over- and underflow."""
+    largest = x.abs().amax(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+    return largest * (x / largest).square().sum(1, keepdim=True).sqrt().clamp_min(1.0)

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from .base import Regularizer
 
+if TYPE_CHECKING:
+    from ..training.model import Weights
+
 
 class MaxNorm(Regularizer):
-    """``||w_i|| <= c`` for each hidden unit's incoming weights w_i (Srebro 2005; Hinton 2012)."""
+    """Largest 2-norm of each hidden unit's incoming weights, bias excluded (section 7.2).
 
-    name = "max_norm"
+    0, as for all others, is off.
+    """
+
+    name, symbol, section = "max_norm", "c", "7.2"
+    paper = "Srebro, Rennie and Jaakkola 2005; Hinton et al. 2012"
     needs_hidden = True
 
-    def project(self, weights: Sequence[Tensor]) -> None:
-        for weight in weights[:-1]:
+    def project(self, weights: Weights) -> None:
+        for weight in weights.layers[:-1]:
             norms = weight.square().sum(2, keepdim=True).sqrt_()
             weight.mul_((self.strength[:, None, None] / norms).clamp_(max=1.0))
 
 
 class NormConstraint(Regularizer):
-    """``||w|| <= c`` for all weights of the network together (eq. 7.25 with ``Omega = ||w||``)."""
+    """Largest 2-norm of all weights together, 0 is off (section 7.2).
 
-    name = "norm_constraint"
+    Under sgd the constrained problem of eq. 7.25 is solved; under adam the constraint is kept, and
+    training stops elsewhere.
+    """
 
-    def project(self, weights: Sequence[Tensor]) -> None:
-        squares = torch.stack([weight.square().flatten(1).sum(1) for weight in weights]).sum(0)
+    name, symbol, section = "norm_constraint", "k", "7.2"
+
+    def project(self, weights: Weights) -> None:
+        squares = torch.stack([w.square().flatten(1).sum(1) for w in weights.layers]).sum(0)
         shrink = (self.strength / squares.sqrt()).clamp_(max=1.0)
-        for weight in weights:
+        for weight in weights.layers:
             weight.mul_(shrink[:, None, None])

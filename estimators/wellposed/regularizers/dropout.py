@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
-from .._streams import Stream
 from ..ranges import Range
-from .base import Regularizer, Setting
+from .base import Regularizer
+
+if TYPE_CHECKING:
+    from .._streams import Stream
+    from ..training.batches import Batch
+    from ..training.model import Model
+    from ..training.setting import Setting
 
 
 def inverted_mask(bits: Tensor, rate: Tensor, dtype: torch.dtype) -> Tensor:
@@ -42,9 +48,8 @@ class _Masking(Regularizer):
     interval = Range(Real, 0, 1, closed="left")
     random = True
 
-    def __init__(self, strength: Tensor, setting: Setting) -> None:
-        super().__init__(strength, setting)
-        self._how = _threshold_and_scale(strength)
+    def begin(self, setting: Setting) -> None:
+        self._how = _threshold_and_scale(self.strength)
 
     def keep(self, rows: Sequence[int]) -> None:
         super().keep(rows)
@@ -55,33 +60,34 @@ class _Masking(Regularizer):
 
 
 class Dropout(_Masking):
-    """Each hidden unit is dropped with this rate, anew for every sample of every step."""
+    """Share of hidden units dropped at each step (section 7.12), inverted."""
 
-    name = "dropout"
+    name, symbol, section, acts_on = "dropout", "p", "7.12", "hidden units"
+    paper = "Srivastava et al. 2014"
     needs_hidden = True
+    instead: ClassVar = {"module": "put nn.Dropout into the module"}
 
-    def __init__(self, strength: Tensor, setting: Setting) -> None:
-        super().__init__(strength, setting)
-        self.streams = [
-            setting.stream(f"dropout.{i}", units, setting.width, dtype=torch.int16)
+    def begin(self, setting: Setting) -> None:
+        super().begin(setting)
+        self._streams = [
+            self.stream(units, setting.width, part=str(i), dtype=torch.int16)
             for i, units in enumerate(setting.network.hidden_units)
         ]
 
     def mask(self, layer: int) -> Tensor:
-        return self._draw(self.streams[layer])
+        return self._draw(self._streams[layer])
 
 
 class InputDropout(_Masking):
-    """Each input is dropped with this rate, anew for every sample of every step."""
+    """Share of inputs dropped at each step, inverted."""
 
-    name = "input_dropout"
+    name, symbol, section, acts_on = "input_dropout", "p", "7.12", "inputs"
+    paper = "Srivastava et al. 2014"
 
-    def __init__(self, strength: Tensor, setting: Setting) -> None:
-        super().__init__(strength, setting)
+    def begin(self, setting: Setting) -> None:
+        super().begin(setting)
         units = setting.network.n_inputs_padded
-        self.streams: list[Stream] = [
-            setting.stream("input_dropout", units, setting.width, dtype=torch.int16)
-        ]
+        self._stream = self.stream(units, setting.width, dtype=torch.int16)
 
-    def inputs(self, x: Tensor) -> Tensor:
-        return x * self._draw(self.streams[0])
+    def batch(self, batch: Batch, model: Model) -> Batch:
+        return batch._replace(x=batch.x * self._draw(self._stream))

@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from ..ranges import Range
-from .base import Regularizer, Setting
+from .base import Regularizer
+
+if TYPE_CHECKING:
+    from ..training.batches import Batch
+    from ..training.model import Model
+    from ..training.setting import Setting
 
 
 class InputNoise(Regularizer):
-    """``x + s e``, e standard normal: L2 of strength s^2 on a linear model (section 7.5)."""
+    """Standard deviation of Gaussian noise added to X while training (section 7.5).
 
-    name = "input_noise"
+    On a linear model it is L2 of strength ``input_noise ** 2``.
+    """
+
+    name, symbol, section, acts_on = "input_noise", "sigma", "7.5", "inputs"
+    paper = "Bishop 1995"
     random = True
 
-    def __init__(self, strength: Tensor, setting: Setting) -> None:
-        super().__init__(strength, setting)
-        network = setting.network
-        self.streams = [setting.stream("input_noise", network.n_inputs_padded, setting.width)]
-        self.n_inputs = network.n_inputs
+    def begin(self, setting: Setting) -> None:
+        self._stream = self.stream(setting.network.n_inputs_padded, setting.width)
 
-    def inputs(self, x: Tensor) -> Tensor:
-        noise = self.strength[:, None, None] * self.streams[0].draw()
-        noise[:, self.n_inputs :] = 0.0
-        return x + noise
+    def batch(self, batch: Batch, model: Model) -> Batch:
+        noise = self.strength[:, None, None] * self._stream.draw()
+        noise[:, self.setting.network.n_inputs :] = 0.0
+        return batch._replace(x=batch.x + noise)
 
 
 class WeightNoise(Regularizer):
-    """``w + s e`` while a batch is shown: adds ``s^2/2 E||grad_w f||^2`` near a fit (eq. 7.33)."""
+    """Standard deviation of Gaussian noise added to the weights while training (section 7.5).
 
-    name = "weight_noise"
+    Near a fit it adds ``s^2 / 2 E||grad_w f||^2`` to the objective (eq. 7.33).
+    """
+
+    name, symbol, section = "weight_noise", "eta", "7.5"
     random = True
 
-    def __init__(self, strength: Tensor, setting: Setting) -> None:
-        super().__init__(strength, setting)
+    def begin(self, setting: Setting) -> None:
         network = setting.network
-        self.streams = [setting.stream("weight_noise", network.n_weights)]
-        self.real = network.real[: network.n_weights].to(setting.device)
+        self._stream = self.stream(network.n_weights)
+        self._real = network.real[: network.n_weights].to(setting.device)
 
-    def perturb(self, theta: Tensor) -> Tensor:
+    def perturb(self, theta: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
         theta = theta.clone()
-        noise = self.streams[0].draw() * self.real
+        noise = self._stream.draw() * self._real
         theta[:, : noise.shape[1]].addcmul_(self.strength[:, None], noise)
         return theta
 
 
 class LabelSmoothing(Regularizer):
-    """``(1 - e) y + e / C``: targets of C classes, two for one logistic unit, mixed evenly."""
+    """Share of the targets that is spread evenly over the classes (section 7.5.1).
 
-    name = "label_smoothing"
+    Targets become ``(1 - e) y + e / C``: of C classes, two for one logistic unit.
+    """
+
+    name, symbol, section, acts_on = "label_smoothing", "epsilon", "7.5.1", "targets"
+    paper = "Szegedy et al. 2015"
     interval = Range(Real, 0, 1, closed="left")
+    for_numbers = False
 
-    def targets(self, target: Tensor) -> Tensor:
-        e = self.strength[:, None, None]
-        return target * (1.0 - e) + e / max(target.shape[1], 2)
+    def batch(self, batch: Batch, model: Model) -> Batch:
+        e, target = self.strength[:, None, None], batch.target
+        return batch._replace(target=target * (1.0 - e) + e / max(target.shape[1], 2))

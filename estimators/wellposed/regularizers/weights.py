@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from torch import Tensor
 
 from .base import Regularizer
 
+if TYPE_CHECKING:
+    from ..training.model import Weights
+
 
 class L2(Regularizer):
-    """``Omega(w) = 1/2 ||w||^2`` (eq. 7.2)."""
+    """Adds ``l2 / 2 ||w||^2`` to the objective (section 7.1.1, eq. 7.2)."""
 
-    name = "l2"
+    name, symbol, section = "l2", "alpha", "7.1.1"
 
-    def value(self, w: Tensor) -> Tensor:
-        return self.strength * 0.5 * w.square().sum(1)
+    def value(self, weights: Weights) -> Tensor:
+        return self.strength * 0.5 * weights.flat.square().sum(1)
 
-    def gradient(self, w: Tensor) -> Tensor:
-        return self.strength[:, None] * w
+    def gradient(self, weights: Weights) -> Tensor:
+        return self.strength[:, None] * weights.flat
+
+    def overshoots(self, learning_rate: float, solver: str) -> str:
+        product = learning_rate * self.strength
+        if solver != "sgd" or product <= 2:
+            return ""
+        return f"learning_rate * l2 = {product:g} > 2, so that every step overshoots"
 
 
 class L1(Regularizer):
-    """``Omega(w) = ||w||_1`` (eq. 7.18), by its proximal step: weights become exactly zero."""
+    """Adds ``l1 ||w||_1`` (section 7.1.2, eq. 7.18), by proximal steps: zeros are exact."""
 
-    name = "l1"
+    name, symbol, section = "l1", "alpha", "7.1.2"
 
-    def value(self, w: Tensor) -> Tensor:
-        return self.strength * w.abs().sum(1)
+    def value(self, weights: Weights) -> Tensor:
+        return self.strength * weights.flat.abs().sum(1)
 
-    def prox(self, w: Tensor, gain: Tensor) -> None:
-        threshold = self.strength[:, None] * gain
+    def prox(self, weights: Weights, gain: Tensor) -> None:
+        w, threshold = weights.flat, self.strength[:, None] * gain
         w.sub_(w.clamp(-threshold, threshold))
+
+    def l1_weight(self) -> Tensor:
+        return self.strength
 
 
 class WeightDecay(Regularizer):
-    """``w <- (1 - rate * strength) w`` at every update, outside the loss (Loshchilov 2019)."""
+    """Multiplies weights by ``1 - learning_rate * weight_decay`` at every update, outside the loss.
 
-    name = "weight_decay"
+    Equal to `l2` under plain sgd; under adam it is not (Loshchilov and Hutter 2019).
+    """
 
-    def decay(self, w: Tensor, rates: Tensor) -> None:
-        w.mul_(1.0 - self.strength[:, None] * rates)
+    name, symbol, section = "weight_decay", "lambda", "7.1.1"
+    paper = "Loshchilov and Hutter 2019"
+    instead: ClassVar = {"lbfgs": "use l2"}
+
+    def decay(self, weights: Weights, rates: Tensor) -> None:
+        weights.flat.mul_(1.0 - self.strength[:, None] * rates)
+
+    def overshoots(self, learning_rate: float, solver: str) -> str:
+        product = learning_rate * self.strength
+        if product <= 1:
+            return ""
+        return f"learning_rate * weight_decay = {product:g} > 1, so that weights overshoot 0"

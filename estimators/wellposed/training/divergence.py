@@ -56,15 +56,10 @@ def check_validation(outcome: Outcome, request: Request) -> DivergenceError:
 
 
 def _error(what: str, request: Request) -> DivergenceError:
-    l2 = request.strengths.get("l2", 0.0)
     rate = request.learning_rate
-    decay = request.strengths.get("weight_decay", 0.0)
-    if request.solver == "sgd" and rate * l2 > 2:
-        cause = f"learning_rate * l2 = {rate * l2:g} > 2, so that every step overshoots"
-    elif rate * decay > 1:
-        cause = f"learning_rate * weight_decay = {rate * decay:g} > 1, so that weights overshoot 0"
-    else:
-        cause = f"learning_rate={rate:g} is too large for this problem, or X is not scaled"
+    overshoots = [r.overshoots(rate, request.solver) for r in request.regularizers.values()]
+    cause = f"learning_rate={rate:g} is too large for this problem, or X is not scaled"
+    cause = next(filter(None, overshoots), cause)
     return DivergenceError(
         f"Training diverged: {what}. Likely cause: {cause}. "
         f"Lower learning_rate, scale X (StandardScaler), or use solver='lbfgs'."

@@ -1,28 +1,34 @@
-"""J of a stack and its gradient, by the network's own backward pass."""
+"""The objective of a stack and its gradient."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ..networks import pad16
+from ..networks.flat import pad16
 from ..networks.losses import LOSSES
+from ..regularizers.base import Regularizer
+from .batches import Batch
+from .model import Model
 
 
 class Gradient:
-    """The gradient of K networks' losses, with the buffers it is written into.
+    """The gradient of K networks' J and terms, with the buffers it is written into.
+
+    J alone is differentiated by the network's own backward pass; where there are terms, autograd
+    differentiates J and the terms through the same forward pass.
 
     Parameters
     ----------
-    network : MLP or another stack
-    loss : str
+    model : Model
     like : Tensor of shape (K, P)
         Gives number, dtype and device.
-    n_outputs, width : int
-        Real outputs and padded rows of a batch.
+    width : int
+        Padded rows of a batch.
+    terms : sequence of Regularizer
 
     Attributes
     ----------
@@ -32,31 +38,43 @@ class Gradient:
         Outputs of the last call.
     """
 
-    def __init__(self, network: Any, loss: str, like: Tensor, n_outputs: int, width: int) -> None:
-        self.network, self.loss = network, LOSSES[loss]
+    def __init__(
+        self, model: Model, like: Tensor, width: int, terms: Sequence[Regularizer] = ()
+    ) -> None:
+        self.network, self.terms = model.network, terms
+        self._loss = LOSSES[model.loss]
         self.flat = torch.zeros_like(like)
-        self.w = self.flat[:, : network.n_weights]
-        self._parts = network.parameters(self.flat)
-        self._slope = like.new_zeros(len(like), pad16(n_outputs), width)
-        self._real_slope = self._slope[:, :n_outputs]
+        self.w = self.flat[:, : self.network.n_weights]
+        self._parts = self.network.parameters(self.flat)
+        self._slope = like.new_zeros(len(like), pad16(model.n_outputs), width)
+        self._real_slope = self._slope[:, : model.n_outputs]
 
-    def __call__(
-        self,
-        parameters: tuple[Sequence[Tensor], Sequence[Tensor]],
-        x: Tensor,
-        target: Tensor,
-        weight: Tensor,
-        masks: Sequence[Tensor] | None = None,
-    ) -> Tensor:
-        """Return J [K] on a batch and leave its gradient in ``flat``."""
+    def __call__(self, model: Model, batch: Batch) -> Tensor:
+        """Return J and the terms, [K], on a batch and leave the gradient in ``flat``."""
+        if self.terms:
+            return self._by_autograd(model, batch)
+        x, target, weight = batch
         tape: list[Tensor] = []
         slope, real_slope = self._slope, self._real_slope
-        if self.network.exact_rows:
-            rows = int((weight[0] > 0).sum())
-            x, target, weight = x[..., :rows], target[..., :rows], weight[..., :rows]
-            slope, real_slope = slope[..., :rows], real_slope[..., :rows]
-        z = self.network.forward(*parameters, x, masks, tape)
+        if model.n_rows is not None:
+            x, target, weight, slope, real_slope = (
+                part[..., : model.n_rows] for part in (x, target, weight, slope, real_slope)
+            )
+        z = self.network.forward(*model.parameters, x, model.masks, tape)
         self.z = z[:, : target.shape[1]]
-        J, _ = self.loss(self.z, target, weight, out=real_slope)
-        self.network.backward(parameters[0], slope, tape, *self._parts, masks)
+        J, _ = self._loss(self.z, target, weight, out=real_slope)
+        self.network.backward(model.parameters[0], slope, tape, *self._parts, model.masks)
         return J
+
+    @torch.enable_grad()
+    def _by_autograd(self, model: Model, batch: Batch) -> Tensor:
+        weights, biases = ([p.detach().requires_grad_() for p in part] for part in model.parameters)
+        model = replace(model, parameters=(weights, biases), _pass=None)
+        total = model.counted_J(batch)
+        for r in self.terms:
+            total = total + r.term(model, batch)
+        grads = torch.autograd.grad(total.sum(), (*weights, *biases), allow_unused=True)
+        for into, grad in zip((*self._parts[0], *self._parts[1]), grads):
+            into.zero_() if grad is None else into.copy_(grad)
+        self.z = model(batch.x).detach()
+        return total.detach()

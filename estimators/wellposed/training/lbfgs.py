@@ -10,9 +10,10 @@ from torch import Tensor
 from ..exceptions import DivergenceError
 from .batches import Batch, Batches
 from .gradient import Gradient
+from .model import Model, Weights
 from .owlqn import Iteration, minimize
 from .request import Abandoned, Outcome, Request, State
-from .stack import initial_theta, make_regularizers
+from .stack import by_moment, initial_theta, make_regularizers
 
 
 class _Objective:
@@ -20,45 +21,52 @@ class _Objective:
 
     def __init__(self, requests: Sequence[Request]) -> None:
         self._requests = list(requests)
-        batch = Batches(requests).next()
-        for r in make_regularizers(requests):
-            if r.takes_part("targets"):
-                batch = Batch(batch.x, r.targets(batch.target), batch.weight)
-        self._batch = batch
+        self._batch = Batches(requests).next()
         self._active: Tensor | None = None
 
     def __call__(self, theta: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         if active is not self._active:
             self._restrict(theta, active)
-        value = self._gradient(self._gradient.network.parameters(theta), *self._rows)
-        w = theta[:, : self._gradient.w.shape[1]]
-        for r in self._penalties:
-            value = value + r.value(w)
-            self._gradient.w += r.gradient(w)
+        model = self._model.at(theta)
+        value = self._gradient(model, self._rows)
+        weights = Weights(model.network, theta[:, : model.network.n_weights])
+        for r in self._moments["gradient"]:
+            value = value + r.value(weights)
+            self._gradient.w += r.gradient(weights)
         return value, self._gradient.flat.clone()
 
     def _restrict(self, theta: Tensor, active: Tensor) -> None:
         requests = [self._requests[k] for k in active.tolist()]
         first = requests[0]
         self._active = active
-        self._rows = Batch(*(part[active] for part in self._batch))
-        self._penalties = [r for r in make_regularizers(requests) if r.takes_part("gradient")]
-        self._gradient = Gradient(
-            first.network, first.loss, theta, first.rows.n_targets, first.width
+        self._moments = by_moment(make_regularizers(requests))
+        n_rows = first.rows.n if first.network.exact_rows else None
+        parameters = first.network.parameters(theta)
+        self._model = Model(
+            first.network, first.loss, first.rows.n_targets, parameters, n_rows=n_rows
         )
+        self._rows = Batch(*(part[active] for part in self._batch))
+        for r in self._moments["batch"]:
+            self._rows = r.batch(self._rows, self._model)
+        self._gradient = Gradient(self._model, theta, first.width, self._moments["term"])
+
+
+def _l1_weights(requests: Sequence[Request], theta: Tensor) -> Tensor | None:
+    """Return a [K, P] where the objective has ``sum a |theta|``, or None."""
+    proximal = by_moment(make_regularizers(requests))["prox"]
+    if not proximal:
+        return None
+    weights = torch.zeros_like(theta)
+    for r in proximal:
+        weights[:, : requests[0].network.n_weights] += r.l1_weight()[:, None]
+    return weights
 
 
 def minimize_objective(
     requests: Sequence[Request], abandoned: Callable[[], bool] | None = None
 ) -> list[Outcome]:
     """Minimise the objectives of requests of one structure side by side."""
-    first = requests[0]
     theta = torch.stack([initial_theta(request) for request in requests])
-    l1 = None
-    if "l1" in first.strengths:
-        strengths = theta.new_tensor([request.strengths["l1"] for request in requests])
-        l1 = torch.zeros_like(theta)
-        l1[:, : first.network.n_weights] = strengths[:, None]
     curves: list[list[float]] = [[] for _ in requests]
 
     def record(iteration: Iteration) -> None:
@@ -70,7 +78,7 @@ def minimize_objective(
     result = minimize(
         _Objective(requests),
         theta,
-        l1=l1,
+        l1=_l1_weights(requests, theta),
         tol=theta.new_tensor([request.tol for request in requests]),
         max_iter=torch.tensor([request.max_epochs for request in requests]),
         callback=record,

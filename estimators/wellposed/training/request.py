@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
 from ..networks import pad16
+from ..regularizers.base import Regularizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +132,7 @@ class Request:
     max_updates: int | None = None  # stop within an epoch
     tol: float = 1e-6
     init: str = "auto"
-    strengths: dict[str, float] = field(default_factory=dict)  # of the regularizers that are on
-    averaging: float = 0.0
+    regularizers: dict[str, Regularizer] = field(default_factory=dict)  # those that are on
     validation: Rows | None = None
     patience: int | None = None  # epochs without a better validation loss; None watches only
     validation_target: float | None = None  # stop once the validation loss is at most this
@@ -179,8 +179,7 @@ class Request:
             self.rows.sparse is not None,
             self.width,
             self.n_batches == 1,
-            tuple(self.strengths),
-            self.averaging > 0,
+            tuple((name, *r.structure) for name, r in self.regularizers.items()),
             self.momentum > 0,
             self.validation is not None,
             self.updates_before,

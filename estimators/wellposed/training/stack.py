@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import mul
 
@@ -18,26 +19,15 @@ from torch import Tensor
 from .._streams import generator
 from .._threads import one_thread
 from ..networks.losses import LOSSES
-from ..regularizers import REGULARIZERS, Regularizer, Setting
-from .averaging import Averaging
+from ..regularizers.base import MOMENTS, Regularizer
 from .batches import Batch, Batches
 from .divergence import check_epoch, check_result, check_validation
 from .evaluation import evaluate
 from .gradient import Gradient
+from .model import Model, Weights
 from .optimizers import SGD, Adam, Optimizer
 from .request import Abandoned, Outcome, Request, State
-
-MOMENTS = (
-    "targets",
-    "inputs",
-    "perturb",
-    "mask",
-    "value",
-    "gradient",
-    "decay",
-    "prox",
-    "project",
-)
+from .setting import Setting
 
 
 def initial_theta(request: Request) -> Tensor:
@@ -50,20 +40,33 @@ def initial_theta(request: Request) -> Tensor:
 
 
 def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
-    """Build the regularizers that are on, with one strength a network."""
+    """Build the regularizers of a stack, which are on in every request, each with its strength."""
     first = requests[0]
-    setting = Setting(
-        network=first.network,
-        seeds=[(request.seed, request.updates_before) for request in requests],
-        width=first.width,
-        dtype=first.rows.table.dtype,
-        device=first.rows.table.device,
-    )
-    return [
-        regularizer(first.rows.table.new_tensor([r.strengths[name] for r in requests]), setting)
-        for name, regularizer in REGULARIZERS.items()
-        if name in first.strengths
-    ]
+    has_prox = any(r.acts("prox") for r in first.regularizers.values())
+    made = []
+    for name, regularizer in first.regularizers.items():
+        strengths = [float(request.regularizers[name].strength) for request in requests]
+        setting = Setting(
+            name=name,
+            network=first.network,
+            width=first.width,
+            strengths=strengths,
+            n_updates=[request.n_updates for request in requests],
+            has_prox=has_prox,
+            seeds=[(request.seed, request.updates_before) for request in requests],
+            dtype=first.rows.table.dtype,
+            device=first.rows.table.device,
+        )
+        made.append(regularizer.in_stack(strengths, setting))
+    return made
+
+
+def by_moment(regularizers: Sequence[Regularizer]) -> dict[str, list[Regularizer]]:
+    """Return who takes part in each moment of a step."""
+    found = {moment: [r for r in regularizers if r.acts(moment)] for moment in MOMENTS}
+    # A penalty with a proximal step has no gradient besides.
+    found["gradient"] = [r for r in found["value"] if not r.acts("prox")]
+    return found
 
 
 class Stack:
@@ -100,10 +103,7 @@ class Stack:
         self.optimizer = self._make_optimizer()
         self.batches = Batches(self.requests)
         self.regularizers = make_regularizers(self.requests)
-        self.moments = {
-            moment: [r for r in self.regularizers if r.takes_part(moment)] for moment in MOMENTS
-        }
-        self.averaging = Averaging(self.requests, self.theta) if first.averaging else None
+        self.moments = by_moment(self.regularizers)
         self._open_epochs()
         self._view()
 
@@ -130,47 +130,64 @@ class Stack:
     def _view(self) -> None:
         """Make the views and buffers of the networks that are in the stack now."""
         first = self.requests[0]
-        self.w = self.theta[:, : self.network.n_weights]
-        self.parameters = self.network.parameters(self.theta)
-        self.gradient = Gradient(
-            self.network, first.loss, self.theta, first.rows.n_targets, first.width
-        )
+        self.weights = Weights(self.network, self.theta[:, : self.network.n_weights])
+        parameters = self.network.parameters(self.theta)
+        self.model = Model(self.network, first.loss, first.rows.n_targets, parameters)
+        self.gradient = Gradient(self.model, self.theta, first.width, self.moments["term"])
 
     # ------------------------------------------------------------------ one step
 
     def step(self) -> None:
-        """Show every network its next batch and update it."""
+        """Show every network its next batch and update it (see `Regularizer`)."""
         batch = self._batch = self.batches.next()
         if self.on_batch_begin is not None:
             self.on_batch_begin(self, batch)
-        x, target, theta = batch.x, batch.target, self.theta
-        for r in self.moments["targets"]:
-            target = r.targets(target)
-        for r in self.moments["inputs"]:
-            x = r.inputs(x)
-        for r in self.moments["perturb"]:
-            theta = r.perturb(theta)
-
-        at = self.parameters if theta is self.theta else self.network.parameters(theta)
-        masks = self._masks() if self.moments["mask"] else None
-        J = self.gradient(at, x, target, batch.weight, masks)
+        model = self._model(batch)
+        for r in self.moments["batch"]:
+            batch = r.batch(batch, model)
+        J = self.gradient(self._perturbed(model, batch), batch)
         for r in self.moments["gradient"]:
-            self.gradient.w += r.gradient(self.w)
+            self.gradient.w += r.gradient(self.weights)
+        for r in self.moments["correct"]:
+            r.correct(self.gradient.flat)
 
         for r in self.moments["decay"]:
-            r.decay(self.w, self.optimizer.rates)
+            r.decay(self.weights, self.optimizer.rates)
         self.optimizer.step(self.theta, self.gradient.flat)
         for r in self.moments["prox"]:
-            r.prox(self.w, self._weight_gain())
+            r.prox(self.weights, self._weight_gain())
         for r in self.moments["project"]:
-            r.project(self.parameters[0])
+            r.project(self.weights)
 
         self.n_updates += 1
-        if self.averaging is not None:
-            self.averaging.update(self.theta, self.n_updates)
+        for r in self.moments["follow"]:
+            r.follow(self.theta, self.n_updates)
         self._loss_sum += J
         if self.on_batch_end is not None:
             self.on_batch_end(self, batch, J)
+
+    def _model(self, batch: Batch) -> Model:
+        """The networks as they are in this step."""
+        masks = self._masks() if self.moments["mask"] else None
+        n_rows = int((batch.weight[0] > 0).sum()) if self.network.exact_rows else None
+        if masks is None and n_rows is None:
+            return self.model
+        return replace(self.model, masks=masks, n_rows=n_rows)
+
+    def _perturbed(self, model: Model, batch: Batch) -> Model:
+        """The networks where the gradient is taken."""
+        if not self.moments["perturb"]:
+            return model
+
+        def gradient(theta: Tensor) -> Tensor:
+            with self.network.uncounted():
+                self.gradient(model.at(theta), batch)
+            return self.gradient.flat
+
+        theta = self.theta
+        for r in self.moments["perturb"]:
+            theta = r.perturb(theta, gradient)
+        return model.at(theta)
 
     def _masks(self) -> list[Tensor]:
         """What each hidden layer's activations are multiplied by."""
@@ -180,7 +197,7 @@ class Stack:
     def _weight_gain(self) -> Tensor:
         """Effective gain of the last step for the weights, [K, 1] or [K, W]."""
         gain = self.optimizer.gain()
-        return gain[:, : self.w.shape[1]] if gain.shape[1] > 1 else gain
+        return gain[:, : self.network.n_weights] if gain.shape[1] > 1 else gain
 
     # ------------------------------------------------------------------ epochs
 
@@ -215,7 +232,7 @@ class Stack:
         if max(n_batches) > 1:
             objective = objective / objective.new_tensor(n_batches)
         for r in self.moments["value"]:
-            objective = objective + r.value(self.w)
+            objective = objective + r.value(self.weights)
         losses = objective.tolist()
         finite = (self.theta.sum(1) * 0 + objective * 0).tolist()  # nan unless all are
         if len(rows) == len(losses):
@@ -302,16 +319,14 @@ class Stack:
         self.batches.keep(rows)
         for regularizer in self.regularizers:
             regularizer.keep(rows)
-        if self.averaging is not None:
-            self.averaging.keep(rows)
         self._view()
 
     def judged(self, k: int) -> Tensor:
-        """Parameters [P] that a network is judged by: averaged where that has begun."""
+        """Parameters [P] that a network is judged by and that are kept."""
         theta = self.theta[k]
-        if self.averaging is None or not self.averaging.has_begun(k, self.n_updates):
-            return theta
-        return self.averaging.result(k, theta)
+        for r in self.moments["result"]:
+            theta = r.result(k, theta, self.n_updates)
+        return theta
 
     def state(self, k: int) -> State:
         """Copy where a network is."""

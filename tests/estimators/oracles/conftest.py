@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from wellposed.networks import MLP
+from wellposed.regularizers import REGULARIZERS, Regularizer
 from wellposed.training.request import Request, Rows
+
+
+def of_strengths(strengths: dict[str, float]) -> dict[str, Regularizer]:
+    """Regularizers of these strengths in the order in which they act."""
+    return {name: cls(strengths[name]) for name, cls in REGULARIZERS.items() if name in strengths}
 
 
 @pytest.fixture
@@ -28,12 +34,16 @@ def make_request() -> Callable[..., Request]:
         loss: str = "squared_error",
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
+        strengths: dict[str, float] | None = None,
+        averaging: float = 0.0,
         **options: Any,
     ) -> Request:
         target = target.reshape(len(X), -1)
         rows = Rows.from_arrays(X, target, weight, dtype, torch.device("cpu"))
         network = MLP(X.shape[1], target.shape[1], hidden, activation, fit_intercept)
         options.setdefault("batch_size", len(X))
+        on = (strengths or {}) | ({"averaging": averaging} if averaging else {})
+        options["regularizers"] = of_strengths(on)
         return Request(network=network, loss=loss, rows=rows, seed=seed, **options)
 
     return make

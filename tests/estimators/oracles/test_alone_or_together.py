@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from wellposed.networks import MLP
@@ -34,6 +34,20 @@ STRENGTHS = {
     "input_noise": (0.01, 1.0),
     "weight_noise": (0.001, 0.1),
     "label_smoothing": (0.01, 0.3),
+    "adversarial": (0.01, 0.3),
+    "activity_l1": (1e-4, 0.1),
+    "sam": (0.01, 0.2),
+    "averaging": (0.1, 1.0),
+}
+#: What a stack has in common, besides strengths.
+OPTIONS = {
+    "adversarial": [
+        {},
+        {"steps": 3},
+        {"norm": 2, "clean": 0.0},
+        {"norm": 2, "steps": 2, "clean": 0.3},
+    ],
+    "sam": [{}, {"adaptive": True}],
 }
 structures = st.fixed_dictionaries(
     {
@@ -49,7 +63,7 @@ structures = st.fixed_dictionaries(
         "batch_size": st.integers(1, 40) | st.none(),
         "last_batch_of_one": st.booleans(),
         "momentum": st.booleans(),
-        "averaging": st.booleans(),
+        "options": st.fixed_dictionaries({k: st.sampled_from(v) for k, v in OPTIONS.items()}),
         "early_stopping": st.booleans(),
     }
 )
@@ -80,8 +94,12 @@ def draw_requests(structure, K, seed):
             max_epochs=int(rng.integers(1, 7)),
             max_updates=int(rng.integers(2, 12)) if rng.random() < 0.3 else None,
             init="auto" if s["hidden"] else "glorot",
-            strengths={name: rng.uniform(*STRENGTHS[name]) for name in names},
-            averaging=float(rng.uniform(0.1, 1)) * s["averaging"],
+            regularizers={
+                name: REGULARIZERS[name](
+                    float(rng.uniform(*STRENGTHS[name])), **s["options"].get(name, {})
+                )
+                for name in names
+            },
             validation=held_out[rng.integers(2)] if s["early_stopping"] else None,
             patience=int(rng.integers(1, 4)) if s["early_stopping"] else None,
         )
@@ -131,7 +149,7 @@ EVERYTHING = {
     "batch_size": 9,
     "last_batch_of_one": True,
     "momentum": False,
-    "averaging": False,
+    "options": {},
     "early_stopping": True,
 }
 
@@ -142,7 +160,12 @@ EVERYTHING = {
 @example(structure={**EVERYTHING, "solver": "sgd", "momentum": True}, K=16, seed=1)
 @example(structure={**EVERYTHING, "n_inputs": 1, "hidden": (50,)}, K=64, seed=2)
 @example(structure={**EVERYTHING, "n_inputs": 1, "hidden": ()}, K=3, seed=3)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a failure takes minutes
+)
 def test_a_network_is_the_same_alone_and_in_any_company(structure, K, seed):
     requests = draw_requests(structure, K, seed)
     assert len({request.structure for request in requests}) == 1
@@ -223,7 +246,10 @@ def test_strength_varies_inside_a_stack(name):
     (first,) = draw_requests(structure, 1, seed=4)
     first = replace(first, max_epochs=5, max_updates=None)
     low, high = STRENGTHS[name]
-    requests = [replace(first, strengths={name: s}) for s in np.linspace(low, high, 5)]
+    requests = [
+        replace(first, regularizers={name: REGULARIZERS[name](s)})
+        for s in np.linspace(low, high, 5)
+    ]
     outcomes = train(requests)
     for request, outcome in zip(requests, outcomes):
         assert_same(outcome, train([request])[0])

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from wellposed.networks import MLP, pad16
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.networks.losses import LOSSES
+from wellposed.training.batches import Batch
 from wellposed.training.gradient import Gradient
+from wellposed.training.model import Model
 
 SIZES = [
     (1, (), 1),
@@ -74,10 +76,11 @@ def test_padding_learns_nothing(activation, dtype):
     theta, rng = stack_of(network, 2, dtype)
     x = torch.zeros(2, 16, 16, dtype=dtype)
     x[:, :3] = torch.randn(2, 3, 16, generator=rng, dtype=dtype)
-    gradient = Gradient(network, "squared_error", theta, 2, 16)
+    model = Model(network, "squared_error", 2, network.parameters(theta))
+    gradient = Gradient(model, theta, 16)
     target = torch.randn(2, 2, 16, generator=rng, dtype=dtype)
     weight = torch.full((2, 1, 16), 1 / 16, dtype=dtype)
-    gradient(network.parameters(theta), x, target, weight)
+    gradient(model, Batch(x, target, weight))
     assert (gradient.flat[:, ~network.real] == 0).all()
     assert (gradient.flat[:, network.real] != 0).any()
 

@@ -90,9 +90,9 @@ class TestMaxNorm:
         rng = np.random.default_rng(0)
         X, y = rng.normal(size=(8, 5)), rng.normal(size=8)
         stack = Stack([make_request(X, y, (6, 4), dtype=dtype, strengths={"max_norm": 0.9})])
-        before = [w[0].clone() for w in stack.parameters[0]]
-        stack.regularizers[0].project(stack.parameters[0])
-        for layer, (was, now) in enumerate(zip(before, stack.parameters[0])):
+        before = [w[0].clone() for w in stack.weights.layers]
+        stack.regularizers[0].project(stack.weights)
+        for layer, (was, now) in enumerate(zip(before, stack.weights.layers)):
             for row, projected in zip(was.double(), now[0].double()):
                 norm = row.norm()
                 bounded = layer < 2 and norm > 0.9

@@ -14,11 +14,17 @@ from sklearn.preprocessing import scale
 
 from wellposed import NetClassifier, NetRegressor
 from wellposed.networks import MLP
-from wellposed.regularizers import Dropout, InputDropout, Setting
+from wellposed.regularizers import Dropout, InputDropout
+from wellposed.training.batches import Batch
 from wellposed.training.evaluation import outputs
+from wellposed.training.setting import Setting
 from wellposed.training.stack import Stack, train
 
 CPU = torch.device("cpu")
+
+
+def regularized(stack, x):
+    return stack.regularizers[0].batch(Batch(x, None, None), None).x
 
 
 def all_masks(n, rate):
@@ -36,8 +42,10 @@ class TestMasks:
 
     @staticmethod
     def hidden_masks(rate, n_steps=400):
-        setting = Setting(MLP(3, 1, (16, 32)), [(0, 0)], 32, torch.float64, CPU)
-        dropout = Dropout(torch.tensor([rate], dtype=torch.float64), setting)
+        setting = Setting(
+            "dropout", MLP(3, 1, (16, 32)), 32, [rate], [1], False, [(0, 0)], torch.float64, CPU
+        )
+        dropout = Dropout(rate).in_stack([rate], setting)
         return [
             torch.stack([part[0] for part in layer])
             for layer in zip(*[(dropout.mask(0), dropout.mask(1)) for _ in range(n_steps)])
@@ -83,7 +91,7 @@ class TestMasks:
                 if name == "dropout":
                     z = network.forward(weights, biases, x, stack._masks())
                 else:
-                    z = network.forward(weights, biases, stack.regularizers[0].inputs(x))
+                    z = network.forward(weights, biases, regularized(stack, x))
                 shown.append(z[:, 0])
             z = torch.cat(shown).numpy()
             expected = outputs(network, theta, torch.as_tensor(X))[:, 0].numpy()
@@ -215,7 +223,7 @@ class TestInputDropoutIsAPenalty:
         bits = torch.full((1, 16, request.width), -(2**15), dtype=torch.int16)
         kept = np.where(np.tile(masks, (n, 1)).T, 2**15 - 1, -(2**15))
         bits[0, :p, : kept.shape[1]] = torch.as_tensor(kept, dtype=torch.int16)
-        regularizer.streams = [Enumerated(bits)]
+        regularizer._stream = Enumerated(bits)
         losses = []
         stack.on_batch_end = lambda stack, batch, J: losses.append(J.item())
         stack.step()

@@ -155,7 +155,7 @@ class TestWeightNoise:
         request = make_request(np.zeros((8, 3)), np.ones(8), (5,), solver="sgd",
                                learning_rate=FROZEN, strengths={"weight_noise": 0.3})  # fmt: skip
         stack = Stack([request])
-        noisy = stack.regularizers[0].perturb(stack.theta)
+        noisy = stack.regularizers[0].perturb(stack.theta, None)
         changed = (noisy != stack.theta)[0]
         weights, biases = request.network.coefs(changed)
         assert all(weight.all() for weight in weights)

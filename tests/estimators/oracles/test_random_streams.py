@@ -25,6 +25,10 @@ ON = {
     "input_noise": 0.3,
     "weight_noise": 0.1,
     "label_smoothing": 0.1,
+    "adversarial": 0.2,
+    "activity_l1": 0.1,
+    "sam": 0.1,
+    "averaging": 0.5,
 }
 
 
@@ -85,7 +89,7 @@ def test_random_regularizers_do_not_share_numbers(make_request, name, other):
         stack = Stack([request])
         (regularizer,) = [r for r in stack.regularizers if r.name == name]
         stack.step()
-        return torch.cat([stream.draw().flatten() for stream in regularizer.streams])
+        return torch.cat([stream.draw().flatten() for stream in regularizer.setting._streams])
 
     assert torch.equal(draws(name), draws(*[n for n in REGULARIZERS if n in (name, other)]))
 

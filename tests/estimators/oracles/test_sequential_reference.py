@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from wellposed._streams import generator
 from wellposed.networks.activations import ACTIVATIONS
-from wellposed.regularizers import REGULARIZERS, Setting
-from wellposed.training.stack import train
+from wellposed.training.batches import Batch
+from wellposed.training.stack import make_regularizers, train
 
 EPOCHS, BATCH = 12, 13
 
@@ -32,12 +32,7 @@ def plain_loop(request, X, target, weight):
         optimizer = torch.optim.SGD(
             model.parameters(), lr=request.learning_rate, momentum=request.momentum
         )
-    setting = Setting(network, [(request.seed, 0)], request.width, dtype, torch.device("cpu"))
-    draws = {
-        name: REGULARIZERS[name](torch.tensor([strength], dtype=dtype), setting)
-        for name, strength in request.strengths.items()
-        if REGULARIZERS[name].random
-    }
+    draws = {r.name: r for r in make_regularizers([request]) if r.random}
     order = generator(request.seed, "batches")
     X, target = torch.as_tensor(X), torch.as_tensor(target)
     weight = torch.as_tensor(weight / weight.mean())
@@ -50,7 +45,7 @@ def plain_loop(request, X, target, weight):
             x[0, : X.shape[1], : len(rows)] = X[rows].T
             for name in ("input_noise", "input_dropout"):
                 if name in draws:
-                    x = draws[name].inputs(x)
+                    x = draws[name].batch(Batch(x, None, None), None).x
             h = x[0, : X.shape[1], : len(rows)].T
             for i, layer in enumerate(layers):
                 h = layer(h)
@@ -63,11 +58,15 @@ def plain_loop(request, X, target, weight):
             losses.append(loss.item())
             penalty = sum(layer.weight.square().sum() for layer in layers) / 2
             optimizer.zero_grad()
-            (loss + request.strengths.get("l2", 0.0) * penalty).backward()
+            (loss + strength_of(request, "l2") * penalty).backward()
             optimizer.step()
         penalty = sum(layer.weight.detach().square().sum() for layer in layers) / 2
-        curve.append(np.mean(losses) + request.strengths.get("l2", 0.0) * float(penalty))
+        curve.append(np.mean(losses) + strength_of(request, "l2") * float(penalty))
     return layers, curve
+
+
+def strength_of(request, name):
+    return request.regularizers[name].strength if name in request.regularizers else 0.0
 
 
 def loss_of(name, z, target):

@@ -1,0 +1,256 @@
+"""Combinations of parameters that are refused, before any work is done."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from .regularizers import REGULARIZERS, Regularizer
+
+
+def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
+    """Return the regularizers that are on by name, in the order in which they act.
+
+    Raises
+    ------
+    ValueError
+        For strengths and options outside their range, naming what was given.
+    """
+    given = {name: getattr(estimator, name, None) for name in REGULARIZERS}
+    given |= dict(_of_your_own(estimator))
+    on = {}
+    for name, value in given.items():
+        if isinstance(value, Regularizer):
+            if value.is_on:
+                on[name] = _validated(value)
+        elif value:
+            on[name] = REGULARIZERS[name](float(value))
+    return on
+
+
+def _of_your_own(estimator: Any) -> list[tuple[str, Regularizer]]:
+    pairs = list(estimator.regularizers or ())
+    names = []
+    for pair in pairs:
+        if not (
+            isinstance(pair, tuple)
+            and len(pair) == 2
+            and isinstance(pair[0], str)
+            and isinstance(pair[1], Regularizer)
+        ):
+            hint = " Make an object of it." if isinstance(pair, type) else ""
+            raise ValueError(
+                f"regularizers holds {pair!r}; expected pairs of a name and an object of a "
+                f"subclass of wellposed.regularizers.Regularizer, ('mine', Mine(0.1)).{hint}"
+            )
+        names.append(pair[0])
+    taken = set(estimator.get_params(deep=False))
+    for name in names:
+        if name in taken or names.count(name) > 1 or "__" in name or not name:
+            raise ValueError(
+                f"regularizers names {name!r}; names must differ from each other and from the "
+                "estimator's parameters, and hold no '__'. Rename it."
+            )
+    return pairs
+
+
+def _validated(regularizer: Regularizer) -> Regularizer:
+    """A copy that is the fit's own."""
+    cls = type(regularizer)
+    params = regularizer.get_params(deep=False)
+    constraints = {"strength": [cls.interval, None], **cls._parameter_constraints}
+    validate_parameter_constraints(constraints, params, caller_name=cls.__name__)
+    return cls(**{**params, "strength": float(params["strength"])})
+
+
+def shown(estimator: Any, name: str) -> str:
+    """How a parameter was given."""
+    if name in estimator.get_params(deep=False):
+        value = getattr(estimator, name)
+        return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
+    return f"regularizers={[pair for pair in estimator.regularizers if pair[0] == name]!r}"
+
+
+def _off(estimator: Any, name: str) -> str:
+    """How a regularizer is switched off."""
+    return "None" if getattr(type(estimator), name, 0) is None else "0"
+
+
+def check_combination(estimator: Any) -> dict[str, Regularizer]:
+    """Refuse parameters that cannot be combined, and return the regularizers that are on.
+
+    Raises
+    ------
+    ValueError
+        Naming the two parameters, why they exclude each other and what to do.
+    """
+    if isinstance(estimator.network, torch.nn.Module):
+        raise ValueError(
+            f"network must be a function that builds a module, so that every fit has its own; got "
+            f"a {type(estimator.network).__name__}. Pass `def network(n_inputs, n_outputs): return "
+            "...` in its place."
+        )
+    on = regularizers_on(estimator)
+    _check_pairs(estimator, on)
+    if estimator.solver == "lbfgs":
+        _check_lbfgs(estimator, on)
+    if not callable(estimator.network) and not hidden_sizes(estimator.hidden_layer_sizes):
+        for name, regularizer in on.items():
+            if regularizer.needs_hidden:
+                raise ValueError(
+                    f"{shown(estimator, name)} acts on hidden units, and hidden_layer_sizes=() has "
+                    f"none. Set {name}=0 or add a hidden layer."
+                )
+    if callable(estimator.network) and estimator.init != "auto":
+        raise ValueError(
+            f"init={estimator.init!r} is for networks of this library; a module from "
+            "network=callable draws its own weights. Leave init='auto'."
+        )
+    if estimator.retrain is not None and not estimator.early_stopping:
+        raise ValueError(
+            f"retrain={estimator.retrain!r} trains again for as long as early stopping found "
+            "best, and early_stopping is False. Set early_stopping=True or retrain=None."
+        )
+    if estimator.retrain is not None and estimator.callbacks:
+        raise ValueError(
+            f"retrain={estimator.retrain!r} trains twice, and callbacks follow one training. "
+            "Set retrain=None or callbacks=None."
+        )
+    if estimator.callbacks:
+        _check_callbacks(estimator.callbacks)
+    _check_device(estimator.device)
+    return on
+
+
+def _check_pairs(estimator: Any, on: dict[str, Regularizer]) -> None:
+    for name, regularizer in on.items():
+        for other in regularizer.excludes.keys() & on.keys():
+            raise ValueError(
+                f"{shown(estimator, name)} cannot be combined with {shown(estimator, other)}: "
+                f"{regularizer.excludes[other]}. Set one of them to 0."
+            )
+
+
+def check_module(estimator: Any, network: Any) -> None:
+    """Refuse regularizers that have nothing to act on in a module of the user's own."""
+    for name, regularizer in regularizers_on(estimator).items():
+        why = _nothing_in_module(regularizer, network)
+        if why:
+            instead = regularizer.instead.get("module")
+            raise ValueError(
+                f"{shown(estimator, name)} acts on {why}. Set {name}={_off(estimator, name)}"
+                f"{f' and {instead}' if instead else ''}."
+            )
+
+
+def _nothing_in_module(regularizer: Regularizer, network: Any) -> str:
+    """What a regularizer acts on and is not there, or ""."""
+    module = "the module that network=callable built has"
+    if regularizer.needs_hidden and regularizer.acts_on == "hidden units":
+        if not network.hidden_units:
+            return f"what each nn.Linear but the first is fed, and {module} no such layer"
+    elif regularizer.needs_hidden and len(network.layers) < 2:
+        return f"hidden units, and {module} one layer of weights"
+    elif regularizer.acts_on == "weights" and not network.n_weights:
+        return f"weights, and {module} none to train"
+    return ""
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    from skorch.callbacks import Callback
+
+    for given in callbacks:
+        callback = given[1] if isinstance(given, tuple) and len(given) == 2 else given
+        kind = callback if isinstance(callback, type) else type(callback)
+        if callback is not None and not issubclass(kind, Callback):
+            raise ValueError(
+                f"callbacks holds {given!r}; expected skorch callbacks such as "
+                "skorch.callbacks.EpochScoring('accuracy'), or pairs of a name and one."
+            )
+
+
+def _check_device(name: str) -> None:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={name!r} is not a torch device. Give 'cpu', 'cuda' or 'cuda:0'."
+        ) from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={name!r} was asked for and torch finds no CUDA device. Set device='cpu', or "
+            "install a CUDA build of torch."
+        )
+    try:
+        if device.type == "meta":
+            raise RuntimeError("its tensors hold no numbers")
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(
+            f"device={name!r} cannot be computed on: {reason}. Set device='cpu'."
+        ) from error
+
+
+def _check_lbfgs(estimator: Any, on: dict[str, Regularizer]) -> None:
+    reasons = {name: regularizer.why_not_lbfgs() for name, regularizer in on.items()}
+    instead = {name: regularizer.instead.get("lbfgs", "") for name, regularizer in on.items()}
+    if estimator.early_stopping:
+        reasons["early_stopping"] = "stops the epochs of sgd or adam"
+    if estimator.callbacks:
+        reasons["callbacks"] = "follow the epochs of sgd or adam"
+    if isinstance(estimator.batch_size, Integral):
+        reasons["batch_size"] = "asks for mini-batches"
+        instead["batch_size"] = "leave batch_size='auto'"
+    for name, why in reasons.items():
+        if not why:
+            continue
+        other = f" or {instead[name]}" if instead.get(name) else ""
+        raise ValueError(
+            f"solver='lbfgs' minimises one fixed objective on all rows, and "
+            f"{shown(estimator, name)} {why}. Choose solver='adam' or 'sgd', or switch {name} off"
+            f"{other}."
+        )
+
+
+def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Return the hidden layers' sizes as a tuple of positive integers."""
+    if isinstance(hidden_layer_sizes, Integral) or np.ndim(hidden_layer_sizes) == 0:
+        hidden_layer_sizes = (hidden_layer_sizes,)
+    sizes = tuple(
+        size.item() if isinstance(size, np.ndarray) and size.ndim == 0 else size
+        for size in hidden_layer_sizes
+    )
+    if isinstance(hidden_layer_sizes, str | set | frozenset | dict) or any(
+        not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes
+    ):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive integers, one a hidden layer (() for the linear "
+            f"model), got {hidden_layer_sizes!r}."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def check_size(estimator: Any, network: Any, width: int, itemsize: int) -> None:
+    """Refuse a network that this machine's memory cannot hold."""
+    units = network.n_inputs_padded + sum(network.hidden_units)
+    n_bytes = itemsize * (5 * network.size + 3 * units * width)  # gradient and averages, too
+    has = _physical_memory()
+    if n_bytes > has:
+        raise ValueError(
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} on {network.n_inputs} inputs "
+            f"makes {network.size:.3g} parameters; training takes about {n_bytes / 1e9:.3g} GB and "
+            f"this machine has {has / 1e9:.3g}. Make the layers or batch_size smaller."
+        )
+
+
+def _physical_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # not on this system
+        return 2.0**46

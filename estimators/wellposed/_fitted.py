@@ -1,0 +1,139 @@
+"""What a fitted network has: its attributes and its outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._parameters import Parameters
+from ._targets import Targets
+from ._threads import in_one_thread
+from .training.evaluation import outputs
+from .training.request import State
+
+
+class FittedNet(Parameters):
+    """Attributes and outputs of a fitted network.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Weights (n_in, n_out) and biases (n_out,) of each layer, as in scikit-learn's MLP.
+    coef_, intercept_ : ndarray
+        Those of the linear model.
+    net_ : skorch.NeuralNet
+        The fitted network.
+    n_iter_ : int
+        Epochs, or lbfgs iterations, made.
+    t_ : int
+        Updates made.
+    loss_curve_ : list of float
+        Objective after each epoch: mean loss of its steps plus the penalties. With `retrain` those
+        of the second training, on all rows.
+    loss_ : float
+        The last of them.
+    validation_loss_curve_, validation_scores_ : list of float
+        Loss, and accuracy or R^2, on the validation rows after each epoch.
+    best_epoch_ : int
+        1-based epoch of the smallest validation loss.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+    n_outputs_, n_layers_ : int
+    """
+
+    _targets: Targets
+    _state: State
+    _network: Any
+
+    @property
+    @in_one_thread
+    def net_(self) -> Any:
+        """The fitted network as a skorch net, which shares its parameters."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("net_ is there once the model is fitted. Call fit first.")
+        if "_net" not in vars(self):
+            from .training.skorch_net import make_net
+            from .training.skorch_parts import history_of
+
+            validation = getattr(self, "validation_loss_curve_", [])
+            history = history_of(self.loss_curve_, validation, getattr(self, "_history", None))
+            self._net = make_net(self._made_by, self._state, self.callbacks, self.verbose, history)
+        return self._net
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Weights (n_in, n_out) of each layer."""
+        return [weight.numpy(force=True).T.copy() for weight in self._parameters()[0]]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Biases (n_out,) of each layer."""
+        return [bias.numpy(force=True).copy() for bias in self._parameters()[1]]
+
+    def _parameters(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("A network has weights once it is fitted. Call fit first.")
+        if not hasattr(self._network, "coefs"):
+            raise AttributeError("This network is a module of your own: see net_.module_.")
+        return self._network.coefs(self._state.theta)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the skorch net out but for its history: it is made again when it is asked for."""
+        state = dict(super().__getstate__())
+        net = state.pop("_net", None)
+        if net is None:
+            return state
+        from .training.skorch_parts import plain_history
+
+        return {**state, "_history": plain_history(net.history)}
+
+    # ------------------------------------------------------------------ outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_state")
+
+    @in_one_thread
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Outputs [n, outputs] before the link function, in float64 if X or the network is."""
+        check_is_fitted(self)
+        dtypes = [np.float64, np.float32]
+        X = validate_data(self, X, reset=False, dtype=dtypes, accept_sparse="csr")
+        theta = self._state.theta
+        if X.dtype == np.float64:
+            theta = theta.double()
+        rows = X
+        if not issparse(X):
+            rows = torch.from_numpy(np.require(X, requirements=["C", "W"])).to(theta)
+        return outputs(self._network, theta, rows).numpy(force=True)
+
+    @property
+    def coef_(self) -> np.ndarray:
+        """Weights (n_outputs, n_features) of the linear model, or (n_features,) for one target."""
+        self._check_linear("coef_")
+        return self._targets.squeeze(self.coefs_[0].T)
+
+    @property
+    def intercept_(self) -> np.ndarray | float:
+        """Intercept (n_outputs,) of the linear model, or a number for one target."""
+        self._check_linear("intercept_")
+        if not self.intercepts_:
+            return self._targets.squeeze(np.zeros(self.n_outputs_))
+        return self._targets.squeeze(self.intercepts_[0])
+
+    def _check_linear(self, name: str) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{name} is there once the model is fitted. Call fit first.")
+        if len(self.coefs_) != 1:
+            raise AttributeError(
+                f"{name} belongs to the linear model, hidden_layer_sizes=(). This network has "
+                f"{len(self.coefs_) - 1} hidden layers: see coefs_ and intercepts_."
+            )

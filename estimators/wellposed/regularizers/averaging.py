@@ -1,0 +1,55 @@
+"""Averages of the iterates (section 8.7.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..ranges import Range
+from .base import Regularizer
+
+if TYPE_CHECKING:
+    from ..training.setting import Setting
+
+
+class Averaging(Regularizer):
+    """Share of the updates, the last ones, whose parameters are averaged into the result.
+
+    Of those of `max_epochs` epochs (Polyak averaging). With `early_stopping` the average is what is
+    validated and kept, once it has begun. Averaging would undo exact zeros: beside a regularizer
+    with proximal steps the mean takes the last iterate's support.
+    """
+
+    name, symbol, section, acts_on = "averaging", "share", "8.7.3", "steps"
+    paper = "Polyak and Juditsky 1992"
+    interval = Range(Real, 0, 1, closed="both")
+    needs_all_updates = True
+    not_for_lbfgs = "averages the steps of sgd or adam"
+
+    def begin(self, setting: Setting) -> None:
+        self._starts = [
+            n_updates - max(1, math.ceil(share * n_updates))
+            for share, n_updates in zip(setting.strengths, setting.n_updates)
+        ]
+        shape = len(self.strength), setting.network.size
+        self._mean = torch.zeros(shape, dtype=setting.dtype, device=setting.device)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self._starts = [self._starts[k] for k in rows]
+        self._mean = self._mean[rows]
+
+    def follow(self, theta: Tensor, n_updates: int) -> None:
+        shares = [1.0 / (n_updates - start) if n_updates > start else 0.0 for start in self._starts]
+        if any(shares):
+            self._mean.lerp_(theta, theta.new_tensor(shares).unsqueeze(1))
+
+    def result(self, k: int, theta: Tensor, n_updates: int) -> Tensor:
+        if n_updates <= self._starts[k]:
+            return theta
+        return self._mean[k] * (theta != 0) if self.setting.has_prox else self._mean[k]

@@ -1,0 +1,131 @@
+"""K networks as they are in one step, for regularizers that need the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..networks.losses import differentiable
+from .batches import Batch
+
+Parameters = tuple[Sequence[Tensor], Sequence[Tensor]]
+
+
+class Weights:
+    """The weights of K networks, without biases.
+
+    Attributes
+    ----------
+    flat : Tensor of shape (K, W)
+        Padding included, which is zero.
+    layers : list of Tensor of shape (K, out, in)
+        Views of ``flat``.
+    """
+
+    def __init__(self, network: Any, flat: Tensor) -> None:
+        self.network = network
+        self.flat = flat
+        self.layers = network.weights(flat)
+
+    def at(self, flat: Tensor) -> Weights:
+        """The same networks with other weights."""
+        return Weights(self.network, flat)
+
+
+@dataclass
+class Model:
+    """K networks as they are in one step, differentiable in their parameters and in x.
+
+    The masks of dropout, and the random layers of a module of the user's own, are those of the
+    step. Passes that are made here leave nothing behind: running statistics and random layers count
+    the pass of the step alone.
+
+    Attributes
+    ----------
+    network : Network
+    loss : str
+    n_outputs : int
+    parameters : (weights, biases)
+        Tensors [K, out, in] and [K, out, 1].
+    masks : list of Tensor of shape (K, units, B), optional
+        What each hidden layer's activations are multiplied by.
+    n_rows : int, optional
+        Real rows of the batch, of a network that must not be shown others.
+    """
+
+    network: Any
+    loss: str
+    n_outputs: int
+    parameters: Parameters
+    masks: Sequence[Tensor] | None = None
+    n_rows: int | None = None
+    _pass: tuple[Tensor, Tensor, list[Tensor]] | None = field(default=None, repr=False)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Outputs [K, outputs, B] of inputs [K, inputs, B], before any link."""
+        return self._passed(x)[0]
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Activations [K, units, B] of each hidden layer, before dropout."""
+        found = self._passed(x)[1]
+        if len(found) != len(self.network.hidden_units):
+            raise ValueError(
+                "Regularizers of hidden units act on what each nn.Linear is fed, one sample a row, "
+                "and this module feeds some of them otherwise. Switch them off."
+            )
+        return found
+
+    def J(self, batch: Batch) -> Tensor:
+        """Mean loss on a batch, [K]."""
+        return differentiable(self.loss, self(batch.x), batch.target, batch.weight)
+
+    def at(self, theta: Tensor) -> Model:
+        """The same networks with other parameters, theta [K, P]."""
+        return replace(self, parameters=self.network.parameters(theta), _pass=None)
+
+    def input_gradient(self, batch: Batch) -> Tensor:
+        """Gradient of J with respect to the batch's inputs, [K, inputs, B]; a constant."""
+        with torch.enable_grad():
+            x = batch.x.detach().requires_grad_()
+            return torch.autograd.grad(self.J(batch._replace(x=x)).sum(), x)[0]
+
+    def derivative(self, x: Tensor, v: Tensor) -> Tensor:
+        """Derivative [K, outputs, B] of the outputs at x along v [K, inputs, B].
+
+        Differentiable itself: it is the derivative of a vector-Jacobian product.
+        """
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            z = self(x)
+            u = torch.zeros_like(z, requires_grad=True)
+            (g,) = torch.autograd.grad(z, x, u, create_graph=True)
+            return torch.autograd.grad(g, u, v, create_graph=True)[0]
+
+    def counted_J(self, batch: Batch) -> Tensor:
+        """J by the pass that counts; outputs and activations for the same x are not made again."""
+        self._pass = (batch.x, *self._forward(batch.x))
+        return self.J(batch)
+
+    def _passed(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        if self._pass is not None and self._pass[0] is x:
+            return self._pass[1:]
+        with self.network.uncounted():
+            return self._forward(x)
+
+    def _forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        width = x.shape[2]
+        hidden: list[Tensor] = []
+        if self.n_rows is not None:
+            x = x[..., : self.n_rows]
+        z = self.network.forward(*self.parameters, x, self.masks, hidden=hidden, training=True)[
+            :, : self.n_outputs
+        ]
+        if self.n_rows is None:
+            return z, hidden
+        widen = (0, width - self.n_rows)
+        return F.pad(z, widen), [F.pad(h, widen) for h in hidden]

@@ -1,0 +1,55 @@
+"""What a regularizer is told of the stack it works in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from .._streams import Stream
+
+
+@dataclass
+class Setting:
+    """The stack that one regularizer works in.
+
+    Attributes
+    ----------
+    name : str
+        The regularizer's; its random streams are named after it.
+    network : Network
+    width : int
+        Padded rows of a batch.
+    strengths : list of float, length K
+        As they were given, not rounded to `dtype`.
+    n_updates : list of int, length K
+        Updates that each network makes unless something stops it.
+    has_prox : bool
+        Whether a regularizer of the stack makes proximal steps.
+    seeds : sequence of (seed, generation), length K
+    """
+
+    name: str
+    network: Any
+    width: int
+    strengths: list[float]
+    n_updates: list[int]
+    has_prox: bool
+    seeds: Sequence[tuple[int, int]]
+    dtype: torch.dtype
+    device: torch.device
+    _streams: list[Stream] = field(default_factory=list)
+
+    def stream(self, *shape: int, part: str = "", dtype: torch.dtype | None = None) -> Stream:
+        """Open a random stream; the product of `shape` is a multiple of 16."""
+        name = f"{self.name}.{part}" if part else self.name
+        stream = Stream(name, self.seeds, shape, dtype or self.dtype, self.device)
+        self._streams.append(stream)
+        return stream
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these networks of the stack."""
+        for stream in self._streams:
+            stream.keep(rows)
