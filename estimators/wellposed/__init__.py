@@ -4,6 +4,12 @@ Every regularizer of the deep-learning chapter is a plain hyperparameter of `Net
 `NetRegressor`; `bias_variance` splits the expected error of any estimator.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from joblib import register_parallel_backend
+
 from .bias_variance import (
     BiasVarianceResult,
     KnownTruth,
@@ -15,7 +21,10 @@ from .bias_variance import (
 from .displays import BiasVarianceDisplay
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
-from .together import fit_together
+
+if TYPE_CHECKING:
+    from .together import fit_together
+    from .together.backend import TogetherBackend
 
 __all__ = [
     "BiasVarianceDisplay",
@@ -30,3 +39,25 @@ __all__ = [
     "decompose_zero_one",
     "fit_together",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the threads and processes of `fit_together` when they are asked for."""
+    if name == "fit_together":
+        from .together import fit_together
+
+        return fit_together
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _make_backend(**parameters: Any) -> TogetherBackend:
+    from .together.backend import TogetherBackend
+
+    return TogetherBackend(**parameters)
+
+
+register_parallel_backend("wellposed", _make_backend)

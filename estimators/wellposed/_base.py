@@ -17,13 +17,13 @@ from sklearn.utils import check_random_state
 from . import _checks
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
+from ._execution import run
 from ._fitted import FittedNet
 from ._targets import Targets
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP
 from .training.evaluation import evaluate
-from .training.meeting import run
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
 
@@ -246,7 +246,7 @@ class BaseNet(FittedNet):
         return outcome
 
     def _run_with_callbacks(self, request: Request) -> Outcome:
-        from .training.skorch_net import make_net
+        from .skorch_net import make_net
 
         state = State(initial_theta(request).clone(), [], 0)
         net = self._net = make_net(request, state, self.callbacks, self.verbose)

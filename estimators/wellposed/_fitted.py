@@ -56,8 +56,7 @@ class FittedNet(Parameters):
         if not self.__sklearn_is_fitted__():
             raise AttributeError("net_ is there once the model is fitted. Call fit first.")
         if "_net" not in vars(self):
-            from .training.skorch_net import make_net
-            from .training.skorch_parts import history_of
+            from .skorch_net import history_of, make_net
 
             validation = getattr(self, "validation_loss_curve_", [])
             history = history_of(self.loss_curve_, validation, getattr(self, "_history", None))
@@ -87,7 +86,7 @@ class FittedNet(Parameters):
         net = state.pop("_net", None)
         if net is None:
             return state
-        from .training.skorch_parts import plain_history
+        from .skorch_net import plain_history
 
         return {**state, "_history": plain_history(net.history)}
 

@@ -14,9 +14,9 @@ from wellposed.networks.activations import ACTIVATIONS
 from wellposed.networks.conv import ConvNet, image_shape
 from wellposed.networks.image_maps import max_pool, patches
 from wellposed.regularizers import Dropout, MaxNorm
+from wellposed.training import train
 from wellposed.training.model import Weights
 from wellposed.training.request import Request, Rows
-from wellposed.training.stack import train
 
 NETWORKS = [
     ((1, 8, 8), 10, (8, 16)),

@@ -50,10 +50,10 @@ def test_together_as_alone(dtype, digits):
     grid = {"l2": np.logspace(-4, -1, 5)}
     search = GridSearchCV(net("cuda", dtype=dtype), grid, cv=3, scoring="neg_log_loss")
     alone = search.fit(*digits).cv_results_["mean_test_score"]
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         together = search.fit(*digits).cv_results_["mean_test_score"]
     np.testing.assert_allclose(together, alone, atol=10 * TOLERANCES[dtype])
-    assert max(meeting.stack_sizes) == 15
+    assert max(scheduler.stack_sizes) == 15
 
 
 def test_lbfgs_finds_the_cpus_minimum(digits):

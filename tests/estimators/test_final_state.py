@@ -15,9 +15,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from wellposed import DivergenceError, NetClassifier, NetRegressor, fit_together
 from wellposed.networks import MLP
+from wellposed.training import train
 from wellposed.training.divergence import check_epoch
 from wellposed.training.request import Request, Rows
-from wellposed.training.stack import Stack, train
+from wellposed.training.stack import Stack
 
 X, r = make_regression(60, 4, noise=1.0, random_state=0)
 r = (r - r.mean()) / r.std()

@@ -37,12 +37,15 @@ CLASSIFIERS = {
     "sgd": {"solver": "sgd", "learning_rate": 0.05},
     "lbfgs": {"solver": "lbfgs", "l2": 1e-2, "max_epochs": 40},
     "lbfgs-l1": {"solver": "lbfgs", "l1": 1e-2, "hidden_layer_sizes": ()},
-    "lbfgs-smoothed": {"solver": "lbfgs", "label_smoothing": 0.1, "l2": 1e-2, "hidden_layer_sizes": ()},
+    "lbfgs-smoothed": {
+        "solver": "lbfgs", "label_smoothing": 0.1, "l2": 1e-2, "hidden_layer_sizes": ()
+    },
     "deep-tanh": {"hidden_layer_sizes": (9, 5), "activation": "tanh", "init": "he"},
     "logistic": {"activation": "logistic"},
     "cnn": {"network": "cnn", "hidden_layer_sizes": (4, 5), "max_epochs": 2},
     "cnn-regularized": {
-        "network": "cnn", "hidden_layer_sizes": (3,), "max_epochs": 2, "dropout": 0.2, "l2": 1e-3, "max_norm": 1.0
+        "network": "cnn", "hidden_layer_sizes": (3,), "max_epochs": 2, "dropout": 0.2, "l2": 1e-3,
+        "max_norm": 1.0,
     },
     "module": {"network": module, "l2": 1e-3, "dropout": 0.2, "weight_noise": 0.01},
     "no-biases": {"fit_intercept": False, "activation": "softplus"},
@@ -58,14 +61,19 @@ CLASSIFIERS = {
     "smoothing": {"label_smoothing": 0.2},
     "averaging": {"averaging": 0.4},
     "all": {
-        "l2": 1e-3, "l1": 1e-4, "weight_decay": 1e-2, "max_norm": 2.0, "norm_constraint": 9.0, "dropout": 0.1,
-        "input_dropout": 0.1, "input_noise": 0.1, "weight_noise": 0.01, "label_smoothing": 0.1, "averaging": 0.5,
+        "l2": 1e-3, "l1": 1e-4, "weight_decay": 1e-2, "max_norm": 2.0, "norm_constraint": 9.0,
+        "dropout": 0.1, "input_dropout": 0.1, "input_noise": 0.1, "weight_noise": 0.01,
+        "label_smoothing": 0.1, "averaging": 0.5,
     },
-    "early": {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 30, "learning_rate": 0.02},
+    "early": {
+        "early_stopping": True, "n_iter_no_change": 2, "max_epochs": 30, "learning_rate": 0.02
+    },
     "early-continue": {
         "early_stopping": True, "retrain": "continue", "n_iter_no_change": 2, "max_epochs": 12
     },
-    "early-updates": {"early_stopping": True, "retrain": "updates", "n_iter_no_change": 2, "dropout": 0.1},
+    "early-updates": {
+        "early_stopping": True, "retrain": "updates", "n_iter_no_change": 2, "dropout": 0.1
+    },
     "balanced": {"class_weight": "balanced"},
     "single": {"dtype": "float32"},
 }  # fmt: skip

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from wellposed.training import workshop
+from wellposed.together import trainers
 from wellposed_studies.data import Selection
 from wellposed_studies.measuring import Measure
 from wellposed_studies.plan import make_plan
@@ -56,13 +56,13 @@ def study(tmp_path):
 def sizes(monkeypatch):
     """Sizes of the stacks in which blocks train, in threads or in processes."""
     found = []
-    real = workshop.Workshop.train
+    real = trainers.Trainers.train
 
     def train(self, requests, abandoned):
         found.append(len(requests))
         return real(self, requests, abandoned)
 
-    monkeypatch.setattr(workshop.Workshop, "train", train)
+    monkeypatch.setattr(trainers.Trainers, "train", train)
     return found
 
 

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from wellposed._bias_variance.log import decompose_log
 from wellposed._bias_variance.result import Array, BiasVarianceResult
+from wellposed._bias_variance.side_by_side import together_by_default
 from wellposed._bias_variance.squared import decompose_squared
 from wellposed._bias_variance.training_sets import (
     Draws,
@@ -35,7 +36,6 @@ from wellposed._bias_variance.training_sets import (
     seed_estimator,
 )
 from wellposed._bias_variance.zero_one import decompose_zero_one
-from wellposed.together import together_by_default
 
 _CONSTRAINTS = {
     "estimator": [HasMethods(["fit", "predict"])],

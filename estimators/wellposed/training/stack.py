@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from .._streams import generator
-from .._threads import one_thread
 from ..networks.losses import LOSSES
 from ..regularizers.base import MOMENTS, Regularizer
 from .batches import Batch, Batches
@@ -333,22 +332,3 @@ class Stack:
         moments = [moment[k].clone() for moment in self.optimizer.moments]
         n_updates = self.requests[k].updates_before + self.n_updates
         return State(self.judged(k).clone(), moments, n_updates, self.network.buffers())
-
-
-def train(
-    requests: Sequence[Request], abandoned: Callable[[], bool] | None = None
-) -> list[Outcome]:
-    """Train requests of one structure side by side and return what became of each.
-
-    ``abandoned`` is asked before each step whether to give up, raising `Abandoned`.
-    """
-    with one_thread():
-        if requests[0].solver == "lbfgs":
-            from .lbfgs import minimize_objective
-
-            return minimize_objective(requests, abandoned)
-        stack = Stack(requests, abandoned)
-        while stack.requests:
-            stack.advance()
-            stack.retire()
-        return [outcome for outcome in stack.outcomes if outcome is not None]

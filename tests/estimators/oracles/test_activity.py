@@ -1,12 +1,14 @@
 """Activity penalties against finite differences and against rows that are given twice."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
 from wellposed import NetClassifier
-from wellposed.training.stack import train
+from wellposed.training import train
 
 RATE = 1e-3
 
@@ -14,7 +16,7 @@ RATE = 1e-3
 def forward(theta, X, sizes):
     """Outputs and activations of a tanh network, its parameters one after the other."""
     h, hidden, at = X, [], 0
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:])):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         W = theta[at : at + n_in * n_out].reshape(n_in, n_out)
         b = theta[at + n_in * n_out : at + n_in * n_out + n_out]
         at += (n_in + 1) * n_out

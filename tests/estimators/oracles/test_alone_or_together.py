@@ -19,8 +19,8 @@ from wellposed.networks import MLP
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.networks.losses import LOSSES
 from wellposed.regularizers import REGULARIZERS
+from wellposed.training import train
 from wellposed.training.request import Request, Rows
-from wellposed.training.stack import train
 
 SIZES = [1, 2, 3, 16, 33, 64]
 STRENGTHS = {

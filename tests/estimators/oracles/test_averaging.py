@@ -10,7 +10,8 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from wellposed import NetRegressor
-from wellposed.training.stack import Stack, train
+from wellposed.training import train
+from wellposed.training.stack import Stack
 
 
 def iterates(request):

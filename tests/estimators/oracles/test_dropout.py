@@ -15,10 +15,11 @@ from sklearn.preprocessing import scale
 from wellposed import NetClassifier, NetRegressor
 from wellposed.networks import MLP
 from wellposed.regularizers import Dropout, InputDropout
+from wellposed.training import train
 from wellposed.training.batches import Batch
 from wellposed.training.evaluation import outputs
 from wellposed.training.setting import Setting
-from wellposed.training.stack import Stack, train
+from wellposed.training.stack import Stack
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_sco
 from sklearn.model_selection import train_test_split
 
 from wellposed import NetClassifier, NetRegressor
-from wellposed.training.stack import train
+from wellposed.training import train
 
 
 @pytest.fixture(scope="module")

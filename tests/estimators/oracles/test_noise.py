@@ -11,8 +11,9 @@ from sklearn.linear_model import Ridge
 
 from wellposed import NetRegressor
 from wellposed.networks import MLP
+from wellposed.training import train
 from wellposed.training.request import State
-from wellposed.training.stack import Stack, train
+from wellposed.training.stack import Stack
 
 FROZEN = 1e-300  # a learning rate that moves no weight
 

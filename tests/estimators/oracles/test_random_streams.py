@@ -12,7 +12,8 @@ from torch import nn
 from wellposed import NetClassifier
 from wellposed._streams import Stream, generator
 from wellposed.regularizers import REGULARIZERS
-from wellposed.training.stack import Stack, train
+from wellposed.training import train
+from wellposed.training.stack import Stack
 
 ON = {
     "l2": 0.1,

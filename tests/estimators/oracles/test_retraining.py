@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, mean_squared_error
 
 from wellposed import NetClassifier, NetRegressor
-from wellposed.training.stack import train
+from wellposed.training import train
 
 OPTIONS = {"hidden_layer_sizes": (40,), "learning_rate": 0.01, "random_state": 0}
 STOPPING = {"early_stopping": True, "n_iter_no_change": 30, "max_epochs": 1000}

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from wellposed import fit_together
-from wellposed.training import board, meeting, processes
+from wellposed.together import process_pool, queue, scheduler
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -24,11 +24,11 @@ def one_blas_thread():
 
 
 @pytest.fixture(autouse=True)
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[processes.Pool]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[process_pool.ProcessPool]:
     """A pool of its own for every test, without processes unless the test wants them."""
-    own = processes.Pool()
+    own = process_pool.ProcessPool()
     own.possible = False
-    monkeypatch.setattr(processes, "pool", own)
+    monkeypatch.setattr(process_pool, "pool", own)
     yield own
     own.end()
 
@@ -36,9 +36,9 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[processes.Pool]:
 @pytest.fixture
 def whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for busy tasks without limit and share no stack: sizes depend on no machine."""
-    monkeypatch.setattr(meeting, "_PATIENCE", 1e6)
-    monkeypatch.setattr(board, "_MIN_SHARE", 1000)
-    monkeypatch.setattr(board, "_MAX_STACK", 1000)
+    monkeypatch.setattr(scheduler, "_STALL_TIMEOUT", 1e6)
+    monkeypatch.setattr(queue, "_MIN_SHARE", 1000)
+    monkeypatch.setattr(queue, "_MAX_STACK", 1000)
 
 
 @pytest.fixture(scope="session")

@@ -17,24 +17,24 @@ from types import SimpleNamespace
 
 import joblib.parallel
 
-from wellposed import fit_together, together
-from wellposed.training import board, workshop
-from wellposed.training import meeting as module
+from wellposed import _execution, fit_together
+from wellposed.together import admission, backend, queue, trainers
+from wellposed.together import scheduler as module
 
 
 def main(file, first, number, longest):
     schedules = SimpleNamespace(**runpy.run_path(file))
     warnings.simplefilter("ignore")
-    module.train = workshop.train = schedules.fake_train
-    module._PATIENCE = together._GRACE = 1e6
+    _execution.train = trainers.train = schedules.fake_train
+    module._STALL_TIMEOUT = backend._JOIN_TIMEOUT = 1e6
     joblib.parallel.time = SimpleNamespace(time=time.time, sleep=lambda s: time.sleep(s / 20))
     interrupted = 0
     for seed in range(first, first + number):
         rng = random.Random(seed)
-        board._MAX_STACK, module._MAX_TASKS = rng.choice([1, 2, 8]), rng.choice([1, 2, 5, 256])
+        queue._MAX_STACK, admission._MAX_TASKS = rng.choice([1, 2, 8]), rng.choice([1, 2, 5, 256])
         one, another = schedules.draw_call(rng, False), schedules.draw_call(rng, False)
         faulthandler.dump_traceback_later(60, exit=True)
-        with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
+        with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as scheduler:
             timer = threading.Thread(target=interrupt_after, args=(rng.random() * longest,))
             try:
                 timer.start()  # the interrupt may come before this returns
@@ -48,9 +48,11 @@ def main(file, first, number, longest):
         while [t for t in threading.enumerate() if t.name.startswith("wellposed")]:
             assert time.monotonic() < end, seed
             time.sleep(1e-3)
-        state = (meeting._inside, meeting._line, meeting._board, meeting._board.open)
+        counts = scheduler._admission
+        jobs = (scheduler._queue, scheduler._queue.unfinished)
+        state = (counts.admitted, counts.pending, *jobs)
         assert not any(state), (seed, state)
-        assert not meeting._is_anybody_busy(), seed
+        assert not counts.is_anybody_busy(), seed
     faulthandler.cancel_dump_traceback_later()
     print(interrupted)
 

@@ -26,9 +26,9 @@ def main(name, n_candidates, n_folds, max_memory):
     net.fit(X[:500], y[:500])
     before = peak()
     grid = {"l2": np.logspace(-6, -1, int(n_candidates))}
-    with fit_together(max_memory=float(max_memory)) as meeting:
+    with fit_together(max_memory=float(max_memory)) as scheduler:
         GridSearchCV(net, grid, cv=int(n_folds), refit=False).fit(X, y)
-    assert sum(meeting.stack_sizes) == int(n_candidates) * int(n_folds)
+    assert sum(scheduler.stack_sizes) == int(n_candidates) * int(n_folds)
     print(round(peak() - before))
 
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from wellposed import BiasVarianceDisplay, KnownTruth, NetRegressor, bias_variance
-from wellposed.together import TogetherBackend
+from wellposed.together.backend import TogetherBackend
 
 NET = NetRegressor((8,), batch_size=None, max_epochs=5, dropout=0.2, random_state=0)
 
@@ -31,7 +31,7 @@ def blocks(monkeypatch):
 
     def init(self, *args, **kwargs):
         real(self, *args, **kwargs)
-        found.append(self.meeting.stack_sizes)
+        found.append(self.scheduler.stack_sizes)
 
     monkeypatch.setattr(TogetherBackend, "__init__", init)
     return found

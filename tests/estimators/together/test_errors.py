@@ -18,10 +18,10 @@ from torch import nn
 
 from wellposed import NetClassifier, fit_together
 from wellposed.exceptions import DivergenceError
-from wellposed.training import workshop as module
-from wellposed.training.meeting import Meeting
+from wellposed.together import trainers as module
+from wellposed.together.scheduler import Scheduler
+from wellposed.together.tasks import Cancelled
 from wellposed.training.request import Abandoned
-from wellposed.training.tasks import Cancelled
 
 NET = NetClassifier((8,), max_epochs=3, batch_size=32, solver="sgd", random_state=0)
 FINE = {"learning_rate": [1e-3, 1e-2, 1e-1], "l2": [1e-3]}
@@ -55,17 +55,17 @@ BAD = {
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_one_bad_candidate_costs_that_candidate(how, digits, whole_groups):
     alone = scores(NET, FINE, digits)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         found = scores(NET, [FINE, BAD[how]], digits)
     np.testing.assert_array_equal(found, [*alone, np.nan])
-    assert max(meeting.stack_sizes) >= 9
+    assert max(scheduler.stack_sizes) >= 9
 
 
 def test_a_diverging_network_leaves_its_stack(digits):
     """It is trained with the others until it diverges."""
-    with pytest.warns(FitFailedWarning, match="DivergenceError"), fit_together() as meeting:
+    with pytest.warns(FitFailedWarning, match="DivergenceError"), fit_together() as scheduler:
         found = scores(NET, {"learning_rate": [1e-3, 1e30], "l2": [1e-3]}, digits)
-    assert meeting.stack_sizes == [6]
+    assert scheduler.stack_sizes == [6]
     assert np.isnan(found).tolist() == [False, True]
 
 
@@ -110,10 +110,10 @@ class Picky(TransformerMixin, BaseEstimator):
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_an_error_in_preprocessing(digits):
     pipe = make_pipeline(Picky(), NET)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         found = scores(pipe, {"picky__fails": [False, True, False]}, digits)
     assert np.isnan(found).tolist() == [False, True, False]
-    assert meeting.stack_sizes == [6]
+    assert scheduler.stack_sizes == [6]
     with fit_together(), pytest.raises(ArithmeticError, match="singular"):
         cross_validate(pipe.set_params(picky__fails=True), *digits, error_score="raise")
 
@@ -124,10 +124,10 @@ def test_others_among_ours(digits):
     pipe = make_pipeline(Picky(), NET)
     grid = {"netclassifier": [NET, SVC(C=-1.0), SVC(), NET]}
     alone = scores(pipe, grid, digits)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         np.testing.assert_array_equal(scores(pipe, grid, digits), alone)
     assert np.isnan(alone).tolist() == [False, True, False, False]
-    assert sum(meeting.stack_sizes) == 6
+    assert sum(scheduler.stack_sizes) == 6
 
 
 def test_an_error_in_an_inner_search(digits):
@@ -168,18 +168,18 @@ def test_of_a_stack_that_fails_only_those_are_trained_whose_call_goes_on(monkeyp
         SimpleNamespace(task=SimpleNamespace(call=SimpleNamespace(cancelled=gone)), request=name)
         for name, gone in (("cancelled", True), ("live", False))
     ]
-    outcomes = Meeting(1e9, 1)._outcomes(stack)
+    outcomes = Scheduler(1e9, 1)._outcomes(stack)
     assert trained == ["live"]
     assert isinstance(outcomes[0], Cancelled)
     assert outcomes[1] == "outcome"
 
 
 def test_a_block_can_be_used_after_an_error(digits):
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         with pytest.raises(OSError):
             cross_validate(NetClassifier(network=broken_factory), *digits, error_score="raise")
         cross_validate(NET, *digits, cv=4)
-    assert meeting.stack_sizes == [4]
+    assert scheduler.stack_sizes == [4]
 
 
 def test_an_interrupt_or_exit_in_a_task_propagates(digits):

@@ -16,7 +16,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from wellposed import NetClassifier, fit_together
-from wellposed.training.meeting import Meeting
+from wellposed.together.scheduler import Scheduler
 
 ENDLESS = 10**9
 NET = NetClassifier((8,), max_epochs=ENDLESS, batch_size=32, random_state=0)
@@ -62,14 +62,14 @@ WORK = {
 
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
 def test_ctrl_c_stops_everything(work, digits, ctrl_c, no_thread_left):
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         struck = ctrl_c(0.4)
         with pytest.raises(KeyboardInterrupt):
             work(*digits)
         assert time.monotonic() - struck[0] < 4
         no_thread_left()
         cross_validate(NetClassifier(max_epochs=1), *digits, cv=3)
-    assert meeting.stack_sizes[-1] == 3
+    assert scheduler.stack_sizes[-1] == 3
 
 
 def test_an_interrupted_search_is_not_fitted(digits, ctrl_c):
@@ -80,17 +80,17 @@ def test_an_interrupted_search_is_not_fitted(digits, ctrl_c):
     assert not hasattr(search, "cv_results_")
 
 
-def test_a_second_ctrl_c_while_tasks_are_told(digits, ctrl_c, no_thread_left, monkeypatch):
-    """What it leaves untold is told as the block is left."""
-    real, struck = Meeting._tell, []
+def test_a_second_ctrl_c_while_jobs_are_resolved(digits, ctrl_c, no_thread_left, monkeypatch):
+    """What it leaves unresolved is resolved as the block is left."""
+    real, struck = Scheduler._resolve, []
 
-    def tell(self, post, outcome):
+    def resolve(self, job, outcome):
         if threading.current_thread() is threading.main_thread() and not struck:
-            struck.append(post)
+            struck.append(job)
             raise KeyboardInterrupt
-        real(self, post, outcome)
+        real(self, job, outcome)
 
-    monkeypatch.setattr(Meeting, "_tell", tell)
+    monkeypatch.setattr(Scheduler, "_resolve", resolve)
     grid = {"hidden_layer_sizes": [(8,), (9,), (10,)]}
     ctrl_c(0.5)
     with pytest.raises(KeyboardInterrupt), fit_together(n_trainers=1):
@@ -102,7 +102,7 @@ def test_a_second_ctrl_c_while_tasks_are_told(digits, ctrl_c, no_thread_left, mo
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "number", "longest"), [(0, 250, 0.005), (1000, 150, 0.1)])
 def test_at_any_moment(first, number, longest):
-    """Also while tasks are handed over, let in and started."""
+    """Also while tasks are submitted, admitted and started."""
     script = [HERE / "interrupt_schedules.py", HERE / "test_schedules.py", first, number, longest]
     done = subprocess.run(
         [sys.executable, *map(str, script)], capture_output=True, text=True, timeout=300

@@ -12,8 +12,8 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
 
 from wellposed import NetClassifier, fit_together
-from wellposed.training import workshop as module
-from wellposed.training.tasks import current_task
+from wellposed.together import trainers as module
+from wellposed.together.tasks import current_task
 
 NET = NetClassifier((), max_epochs=1, batch_size=64, random_state=0)
 
@@ -44,33 +44,33 @@ def table():
 
 
 @pytest.mark.parametrize("n_tasks", [1, 4, 9])
-def test_tasks_are_let_in_as_far_as_memory_goes(n_tasks, table, whole_groups):
+def test_tasks_are_admitted_as_far_as_memory_goes(n_tasks, table, whole_groups):
     """A fit is reckoned with three times its rows, and indices, targets, a little more."""
     X, y = table
     one = 3 * (X.nbytes + 3 * y.nbytes)
-    with fit_together(max_memory=n_tasks * 1.01 * one) as meeting:
+    with fit_together(max_memory=n_tasks * 1.01 * one) as scheduler:
         GridSearchCV(NET, {"l2": np.logspace(-6, -1, 8)}, cv=3, refit=False).fit(X, y)
-    assert sum(meeting.stack_sizes) == 24
-    assert max(meeting.stack_sizes) == n_tasks
+    assert sum(scheduler.stack_sizes) == 24
+    assert max(scheduler.stack_sizes) == n_tasks
 
 
 def test_sizes_are_known_beforehand(table):
     """The first tasks of a learning curve are its smallest."""
     X, y = table
     one = 3 * (X.nbytes + 3 * y.nbytes)
-    with fit_together(max_memory=2.02 * one) as meeting:
+    with fit_together(max_memory=2.02 * one) as scheduler:
         learning_curve(NET, X, y, train_sizes=[0.1, 0.2, 0.5, 1.0], cv=3)
-    assert sum(meeting.stack_sizes) == 12
-    assert max(meeting.stack_sizes) <= 2
+    assert sum(scheduler.stack_sizes) == 12
+    assert max(scheduler.stack_sizes) <= 2
 
 
 def test_a_search_inside_a_search_needs_no_more(table):
     """With room for one task, tasks of tasks are trained one by one."""
     X, y = table
     search = GridSearchCV(NET, {"l2": [1e-3, 1e-2]}, cv=2)
-    with fit_together(max_memory=1) as meeting:
+    with fit_together(max_memory=1) as scheduler:
         cross_validate(search, X, y, cv=3)
-    assert meeting.stack_sizes == [1] * 15
+    assert scheduler.stack_sizes == [1] * 15
 
 
 def test_calls_of_calls_know_the_memory_of_their_fits(table, whole_groups):
@@ -99,11 +99,11 @@ def test_rows_of_one_source_are_held_once(table, monkeypatch, whole_groups):
 
     real = module.train
     monkeypatch.setattr(module, "train", train)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         GridSearchCV(NET, {"l2": np.logspace(-6, -1, 8)}, cv=3, refit=False).fit(*table)
-    assert meeting.stack_sizes == [24]
+    assert scheduler.stack_sizes == [24]
     assert [len(tables) for tables in seen] == [3]
-    assert not len(meeting._rows)
+    assert not len(scheduler._rows)
 
 
 def test_nearly_equal_rows_are_not_taken_for_equal(whole_groups):
@@ -113,8 +113,8 @@ def test_nearly_equal_rows_are_not_taken_for_equal(whole_groups):
     y = np.arange(300) % 2
     nets = [NetClassifier((), max_epochs=2, random_state=0) for _ in tables]
     alone = [net.fit(X, y).coef_ for net, X in zip(nets, tables)]
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         found = Parallel()(delayed(net.fit)(X, y) for net, X in zip(nets, tables))
-    assert meeting.stack_sizes == [2]
+    assert scheduler.stack_sizes == [2]
     np.testing.assert_array_equal([net.coef_ for net in found], alone)
     assert not np.array_equal(*alone)

@@ -19,9 +19,9 @@ from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
 from wellposed.regularizers import REGULARIZERS
-from wellposed.training import pipes, processes, worker, workshop
+from wellposed.together import pipes, process_pool, trainers, worker
+from wellposed.training import train
 from wellposed.training.request import Abandoned, Rows
-from wellposed.training.stack import train
 
 NET = NetClassifier((8,), max_epochs=3, batch_size=32, random_state=0)
 
@@ -113,13 +113,13 @@ def test_the_same_bits(ready, requests_of):
 @pytest.mark.slow
 def test_blocks_use_it(ready, digits, monkeypatch, same_inside):
     trained = []
-    real = processes.TrainerProcess.train
+    real = process_pool.TrainerProcess.train
 
     def spy(self, requests, abandoned):
         trained.append(len(requests))
         return real(self, requests, abandoned)
 
-    monkeypatch.setattr(processes.TrainerProcess, "train", spy)
+    monkeypatch.setattr(process_pool.TrainerProcess, "train", spy)
     grid = {"l2": np.logspace(-4, -1, 4), "dropout": [0.1, 0.2]}
     sizes = same_inside(lambda: GridSearchCV(NET, grid, cv=3).fit(*digits).cv_results_)
     assert sum(sizes) == 24
@@ -134,7 +134,7 @@ def test_it_is_started_where_that_pays(pool, digits, monkeypatch):
     with fit_together():
         search.fit(*digits)
     assert not pool._idle, "for a moment's work"
-    monkeypatch.setattr(workshop, "_WORTH_PROCESSES", -1.0)
+    monkeypatch.setattr(trainers, "_START_PROCESSES_AFTER", -1.0)
     with fit_together(n_trainers=1):
         search.fit(*digits)
     assert not pool._idle, "where one trainer was asked for"
@@ -197,29 +197,29 @@ def test_what_it_cannot_do_is_done_here(ready, digits, monkeypatch):
 
 def test_what_is_not_sent(requests_of, monkeypatch):
     requests = requests_of()
-    assert processes.sendable(requests)
+    assert process_pool.sendable(requests)
     big = requests_of()
     for request in big:
         request.rows = Rows(torch.zeros(300_000, 32), 1, 1)
-    assert not processes.sendable(big)
+    assert not process_pool.sendable(big)
     many = csr_array(np.ones((3000, 1500)))  # 36 MB in few rows of a table
     for request in big:
         request.rows = Rows(torch.zeros(3000, 16), 1500, 1, many)
-    assert not processes.sendable(big)
+    assert not process_pool.sendable(big)
     halves, half = requests_of(), Rows(torch.zeros(150_000, 32), 1, 1)
     for request in halves:  # all have the same rows, which are sent once
         request.rows = request.validation = half
-    assert processes.sendable(halves)
+    assert process_pool.sendable(halves)
     halves[0].validation = Rows(torch.zeros(150_000, 32), 1, 1)
-    assert not processes.sendable(halves)
+    assert not process_pool.sendable(halves)
     module = requests_of(network=lambda n_inputs, n_outputs: torch.nn.Linear(n_inputs, n_outputs))
-    assert not processes.sendable(module), "a module of the user's own"
+    assert not process_pool.sendable(module), "a module of the user's own"
     with monkeypatch.context() as patch:
         patch.setitem(REGULARIZERS, "mine", REGULARIZERS["l2"])
-        assert not processes.sendable(requests), "a regularizer of the user's own"
+        assert not process_pool.sendable(requests), "a regularizer of the user's own"
     with monkeypatch.context() as patch:
         patch.setitem(REGULARIZERS, "l2", type("L2", (REGULARIZERS["l2"],), {}))
-        assert not processes.sendable(requests), "a changed one"
+        assert not process_pool.sendable(requests), "a changed one"
 
 
 def test_it_trains_in_the_precision_of_its_parent(monkeypatch):
@@ -259,7 +259,7 @@ NO_PROCESS = {
     "another program": lambda patch: patch.setattr(sys, "executable", "/bin/false"),
     "one that never answers": lambda patch: (
         patch.setattr(sys, "executable", script("sleep 1000")),
-        patch.setattr(processes, "_START", 0.1),
+        patch.setattr(process_pool, "_START", 0.1),
     ),
     "one that prints": lambda patch: patch.setattr(sys, "executable", script("echo ready; exit")),
     "not known": lambda patch: patch.setattr(sys, "executable", None),
@@ -284,7 +284,7 @@ def too_many_files():
 
 @pytest.mark.parametrize("how", NO_PROCESS)
 def test_threads_train_where_no_process_starts(how, pool, digits, monkeypatch):
-    monkeypatch.setattr(workshop, "_WORTH_PROCESSES", -1.0)
+    monkeypatch.setattr(trainers, "_START_PROCESSES_AFTER", -1.0)
     pool.possible = True
     with monkeypatch.context() as patch:
         NO_PROCESS[how](patch)
@@ -337,11 +337,11 @@ SCRIPT = """
 import sys, time
 import numpy as np
 from wellposed import NetRegressor, fit_together
-from wellposed.training import pipes, processes, workshop
-processes.pool.grow(1)
-while not processes.pool.n_ready:
+from wellposed.together import process_pool
+process_pool.pool.grow(1)
+while not process_pool.pool.n_ready:
     time.sleep(0.01)
-print(processes.pool._idle[0]._process.pid, flush=True)
+print(process_pool.pool._idle[0]._process.pid, flush=True)
 sys.stdin.read(1)
 if sys.argv[1] == "train":
     from joblib import Parallel, delayed

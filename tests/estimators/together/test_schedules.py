@@ -21,14 +21,14 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 
-from wellposed import fit_together, together
+from wellposed import _execution, fit_together
 from wellposed.networks import MLP
-from wellposed.training import board, workshop
-from wellposed.training import meeting as module
+from wellposed.together import admission, backend, queue, trainers
+from wellposed.together import scheduler as module
 from wellposed.training.request import Abandoned, Outcome, Request, Rows
 
 ROWS = [Rows(torch.arange(160.0).view(5, 32) + i, 1, 1) for i in range(3)]
-SIZES = (16, 32)  # batch widths: requests of unequal ones do not meet
+SIZES = (16, 32)  # batch widths: requests of unequal ones are not stacked
 WATCHDOG = 60.0  # seconds
 
 
@@ -152,16 +152,16 @@ def act(kind, what):
         batch_size=size,
     )
     if kind == "alone":
-        return module.run(
+        return _execution.run(
             request, alone=lambda abandoned: fake_train([request], abandoned)[0]
         ).state
-    return module.run(request).state
+    return _execution.run(request).state
 
 
 def fake_train(requests, abandoned=None):
     first = requests[0]
     assert len({request.structure for request in requests}) == 1
-    assert len(requests) <= max(1, board.stack_size(first))
+    assert len(requests) <= max(1, queue.stack_size(first))
     for _ in range(first.seed % 4):
         if abandoned is not None and abandoned():
             raise Abandoned
@@ -173,16 +173,16 @@ def fake_train(requests, abandoned=None):
 
 def check(rng, monkeypatch):
     """Run one schedule under random limits and compare it with what is expected."""
-    monkeypatch.setattr(board, "_MAX_STACK", rng.choice([1, 2, 3, 8]))
-    monkeypatch.setattr(board, "_MIN_SHARE", rng.choice([1, 16]))
-    monkeypatch.setattr(module, "_MAX_TASKS", rng.choice([1, 2, 5, 256]))
+    monkeypatch.setattr(queue, "_MAX_STACK", rng.choice([1, 2, 3, 8]))
+    monkeypatch.setattr(queue, "_MIN_SHARE", rng.choice([1, 16]))
+    monkeypatch.setattr(admission, "_MAX_TASKS", rng.choice([1, 2, 5, 256]))
     call = draw_call(rng, harsh=rng.random() < 0.3)
     found = []
 
     def run():
-        with fit_together(max_memory=rng.choice([1, 2e3, 2e9])) as meeting:
-            found.append(meeting)
-            meeting._workshop.n_trainers = rng.choice([1, 2, 3])
+        max_memory, n_trainers = rng.choice([1, 2e3, 2e9]), rng.choice([1, 2, 3])
+        with fit_together(max_memory, n_trainers) as scheduler:
+            found.append(scheduler)
             try:
                 found.append(run_call(call))
             except Wrong:
@@ -198,22 +198,23 @@ def check(rng, monkeypatch):
         expected = expect("call", call)
     except Wrong:
         expected = Wrong
-    meeting, result = found
+    scheduler, result = found
     assert result == expected
     left = [t.name for t in threading.enumerate() if t.name.startswith("wellposed")]
     assert not left
-    state = (meeting._busy, meeting._inside, meeting._line, meeting._board, meeting._board.open)
+    counts, jobs = scheduler._admission, scheduler._queue
+    state = (counts.busy, counts.admitted, counts.pending, jobs, jobs.unfinished)
     assert not any(state)
-    assert meeting._n_training == 0
-    return meeting
+    assert scheduler._n_stacks == 0
+    return scheduler
 
 
 @pytest.fixture
 def faked(monkeypatch):
-    monkeypatch.setattr(module, "train", fake_train)
-    monkeypatch.setattr(workshop, "train", fake_train)
-    monkeypatch.setattr(module, "_PATIENCE", 1e6)
-    monkeypatch.setattr(together, "_GRACE", 1e6)
+    monkeypatch.setattr(_execution, "train", fake_train)
+    monkeypatch.setattr(trainers, "train", fake_train)
+    monkeypatch.setattr(module, "_STALL_TIMEOUT", 1e6)
+    monkeypatch.setattr(backend, "_JOIN_TIMEOUT", 1e6)
     # joblib looks for results every 10 ms; a thousand schedules have no time for that
     quick = SimpleNamespace(time=time.time, sleep=lambda seconds: time.sleep(seconds / 20))
     monkeypatch.setattr(joblib.parallel, "time", quick)
@@ -226,7 +227,7 @@ def test_a_thousand_schedules(part, faked, monkeypatch):
     sizes = []
     for seed in range(250 * part, 250 * (part + 1)):
         sizes += check(random.Random(seed), monkeypatch).stack_sizes
-    assert max(sizes) > 3  # networks do meet, up to the largest limit
+    assert max(sizes) > 3  # networks are stacked, up to the largest limit
 
 
 def test_some_schedules(faked, monkeypatch):

@@ -1,4 +1,4 @@
-"""Unmodified scikit-learn code gives to the bit what it gives outside, and its fits meet."""
+"""Unmodified scikit-learn code gives to the bit what it gives outside, and its fits are stacked."""
 
 from __future__ import annotations
 

@@ -108,11 +108,11 @@ def test_a_fresh_fit_and_one_that_goes_on(slower):
     fresh = NetRegressor(**SETTINGS, learning_rate=rates[1])
     expected = [net.partial_fit(X, COUNTS) for net in (started(), fresh)]
     again = [started(), NetRegressor(**SETTINGS, learning_rate=rates[1])]
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         found = Parallel()(delayed(net.partial_fit)(X, COUNTS) for net in again)
     for net, alone in zip(found, expected):
         assert_same_model(net, alone)
-    assert meeting.stack_sizes == [1, 1]
+    assert scheduler.stack_sizes == [1, 1]
 
 
 @pytest.mark.parametrize("part", ["X", "y", "weight"])
@@ -131,9 +131,9 @@ def test_tables_that_differ_in_one_number_are_two(n, part):
         net = NetRegressor((), solver="sgd", batch_size=None, max_epochs=2, learning_rate=0.1)
         return net.fit(t["X"], t["y"], sample_weight=t["weight"])
 
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         found = Parallel()(delayed(fit)(t) for t in (table, *others))
-    assert meeting.stack_sizes == [6]
+    assert scheduler.stack_sizes == [6]
     for net, t in zip(found, (table, *others)):
         assert_same_model(net, fit(t))
 
@@ -175,8 +175,8 @@ def test_validation_tables_that_differ_in_one_number_are_two():
         net = NetClassifier((4,), max_epochs=2, learning_rate=0.05, random_state=0)
         return net.fit(X, labels, X_val=held_out, y_val=labels[:70]).validation_loss_curve_
 
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         found = Parallel()(delayed(fit)(held_out) for held_out in (X[:70], other))
-    assert meeting.stack_sizes == [2]
+    assert scheduler.stack_sizes == [2]
     assert found == [fit(X[:70]), fit(other)]
     assert found[0] != found[1]

@@ -1,5 +1,5 @@
-"""Whom a block waits for: a task that waits itself cannot post, and a silent one is not waited for
-again and again."""
+"""Whom a block waits for: a task that waits itself can submit no job, and a stalled one is waited
+for only once."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import GridSearchCV
 
 from wellposed import NetClassifier, fit_together
-from wellposed.training import meeting
+from wellposed.together import scheduler
 
 NET = NetClassifier((4,), max_epochs=2, random_state=0)
 
 
 @pytest.fixture
 def vain_waits(monkeypatch):
-    """How often a trainer has waited to the end of its patience, which is short here."""
-    monkeypatch.setattr(meeting, "_PATIENCE", 0.2)
+    """How often a trainer has waited to its timeout, which is short here."""
+    monkeypatch.setattr(scheduler, "_STALL_TIMEOUT", 0.2)
     wait, found = threading.Condition.wait, []
 
     def spy(condition, timeout=None):

@@ -11,9 +11,8 @@ from torch import nn
 
 from wellposed import NetRegressor
 from wellposed.networks import MLP
-from wellposed.training import batches
+from wellposed.training import batches, train
 from wellposed.training.request import Request, Rows
-from wellposed.training.stack import train
 
 SEEN: list[list[float]] = []
 

@@ -23,8 +23,8 @@ from .._threads import after_fork
 from ..networks.activations import ACTIVATIONS
 from ..networks.losses import LOSSES
 from ..regularizers import REGULARIZERS
+from ..training.request import Abandoned, Outcome, Request
 from .pipes import Channel
-from .request import Abandoned, Outcome, Request
 from .worker import READY
 
 logger = logging.getLogger("wellposed")
@@ -89,7 +89,7 @@ class TrainerProcess:
         return self._ready and self.alive
 
     def train(self, requests: Sequence[Request], abandoned: Callable[[], bool]) -> list[Outcome]:
-        """Do what `stack.train` does.
+        """Do what `training.train` does.
 
         Raises
         ------
@@ -99,13 +99,13 @@ class TrainerProcess:
             If the process has ended, or its training raised.
         """
 
-        def look() -> None:
+        def check() -> None:
             if abandoned():
                 raise Abandoned
 
         try:
-            self._channel.send((torch.get_float32_matmul_precision(), requests), look)
-            answer = self._channel.receive(look)
+            self._channel.send((torch.get_float32_matmul_precision(), requests), check)
+            answer = self._channel.receive(check)
         except Exception as error:
             self.end()
             raise Unavailable(str(error)) from error
@@ -123,7 +123,7 @@ class TrainerProcess:
         self._channel.close()
 
 
-class Pool:
+class ProcessPool:
     """The trainer processes of this interpreter."""
 
     def __init__(self) -> None:
@@ -196,14 +196,14 @@ def sendable(requests: Sequence[Request]) -> bool:
     )
 
 
-pool = Pool()
+pool = ProcessPool()
 atexit.register(lambda: pool.end())
 
 
-def _forget() -> None:
+def _reset() -> None:
     """The processes of a forked process's parent are not its own."""
     global pool
-    pool = Pool()
+    pool = ProcessPool()
 
 
-after_fork(_forget)
+after_fork(_reset)

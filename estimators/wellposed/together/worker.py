@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
+from ..training import train
+from ..training.request import Abandoned
 from .pipes import Channel
-from .request import Abandoned
-from .stack import train
 
 READY = b"ready"
-_PATIENCE = 300.0  # seconds without a job after which it ends
+_IDLE_TIMEOUT = 300.0  # seconds without a job after which it ends
 
 
 class _Idle(BaseException):
@@ -36,17 +36,17 @@ def main() -> None:
     def is_orphan() -> bool:
         return os.getppid() != parent
 
-    def look() -> None:
+    def check() -> None:
         if is_orphan() or time.monotonic() > until:
             raise _Idle
 
     until = math.inf
-    channel.write(READY, look)
+    channel.write(READY, check)
 
     while True:
         try:
-            until = time.monotonic() + _PATIENCE
-            precision, requests = channel.receive(look)
+            until = time.monotonic() + _IDLE_TIMEOUT
+            precision, requests = channel.receive(check)
             until = math.inf
             torch.set_float32_matmul_precision(precision)
             answer: Any = train(requests, is_orphan)
@@ -54,7 +54,7 @@ def main() -> None:
             return
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
-        channel.send(answer, look)
+        channel.send(answer, check)
 
 
 if __name__ == "__main__":

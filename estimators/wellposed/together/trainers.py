@@ -1,4 +1,4 @@
-"""Where the stacks of a meeting point are trained: in a process that is free, or in a thread."""
+"""Where stacks are trained: in an idle process, or in the thread that brings them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Callable
 
-from . import processes
-from .request import Outcome, Request
-from .stack import train
+from ..training import train
+from ..training.request import Outcome, Request
+from . import process_pool
 
 MAX_THREADS = 2  # that train: a third of what they do holds the interpreter's lock
-_WORTH_PROCESSES = 0.5  # seconds of training after which processes are started to help
+_START_PROCESSES_AFTER = 0.5  # seconds of training by threads
 
 
 def n_cpus() -> int:
@@ -22,8 +22,8 @@ def n_cpus() -> int:
         return os.cpu_count() or 1
 
 
-class Workshop:
-    """Trains stacks for the threads that bring them.
+class Trainers:
+    """Train stacks for the threads that bring them.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class Workshop:
         self._seconds = 0.0  # of training by threads
 
     @property
-    def n_places(self) -> int:
+    def n_available(self) -> int:
         """How many stacks can be trained at the same time now."""
-        return min(self.n_trainers, MAX_THREADS + processes.pool.n_ready)
+        return min(self.n_trainers, MAX_THREADS + process_pool.pool.n_ready)
 
     def train(self, requests: list[Request], abandoned: Callable[[], bool]) -> list[Outcome]:
-        """What becomes of the requests of one stack.
+        """Train the requests of one stack.
 
         Raises
         ------
@@ -49,9 +49,9 @@ class Workshop:
             Once ``abandoned`` says so.
         """
         if self.n_trainers > 1:
-            if self._seconds > _WORTH_PROCESSES:
-                processes.pool.grow(self.n_trainers - 1)
-            outcomes = processes.pool.train(requests, abandoned)
+            if self._seconds > _START_PROCESSES_AFTER:
+                process_pool.pool.grow(self.n_trainers - 1)
+            outcomes = process_pool.pool.train(requests, abandoned)
             if outcomes is not None:
                 return outcomes
         started = time.monotonic()

@@ -55,7 +55,7 @@ class Channel:
     incoming, outgoing : int
         File descriptors, which belong to the channel from now on.
     interval : float, default=0.02
-        Seconds between looks at whether a message is still wanted.
+        Seconds between checks whether a message is still wanted.
     """
 
     def __init__(self, incoming: int, outgoing: int, interval: float = 0.02) -> None:
@@ -86,43 +86,43 @@ class Channel:
         """Whether the other side has written this word; never waits."""
         return not self._incoming.closed and self._incoming.read(len(word)) == word
 
-    def write(self, data: bytes | memoryview, look: Callable[[], None]) -> None:
-        """Write bytes, calling `look` now and then while the other side does not read."""
+    def write(self, data: bytes | memoryview, check: Callable[[], None]) -> None:
+        """Write bytes, calling `check` now and then while the other side does not read."""
         rest = memoryview(data)
         while rest:
-            if self._wait(self._outgoing, select.POLLOUT, look):
+            if self._wait(self._outgoing, select.POLLOUT, check):
                 rest = rest[self._outgoing.write(rest[:_CHUNK]) or 0 :]
 
-    def send(self, message: object, look: Callable[[], None]) -> None:
+    def send(self, message: object, check: Callable[[], None]) -> None:
         """Write one message whole, or none of it if it cannot be pickled."""
-        self.write(encode(message), look)
+        self.write(encode(message), check)
 
-    def receive(self, look: Callable[[], None]) -> Any:
-        """Read one message, calling `look` now and then until it is there.
+    def receive(self, check: Callable[[], None]) -> Any:
+        """Read one message, calling `check` now and then until it is there.
 
         Raises
         ------
         EOFError
             If the other side is gone.
         """
-        size = int.from_bytes(self._read(8, look), "little")
-        return pickle.loads(self._read(size, look))  # read to its end, also if that fails
+        size = int.from_bytes(self._read(8, check), "little")
+        return pickle.loads(self._read(size, check))  # read to its end, also if that fails
 
-    def _read(self, size: int, look: Callable[[], None]) -> bytearray:
+    def _read(self, size: int, check: Callable[[], None]) -> bytearray:
         data = bytearray()
         while len(data) < size:
-            if self._wait(self._incoming, select.POLLIN, look):
+            if self._wait(self._incoming, select.POLLIN, check):
                 part = self._incoming.read(min(_CHUNK, size - len(data)))
                 if part == b"":
                     raise EOFError("the other side is gone")
                 data += part or b""
         return data
 
-    def _wait(self, end: FileIO, event: int, look: Callable[[], None]) -> bool:
-        """Whether a pipe can be read or written now; waits a moment for it, and looks."""
+    def _wait(self, end: FileIO, event: int, check: Callable[[], None]) -> bool:
+        """Whether a pipe can be read or written now; waits a moment for it, and checks."""
         poll = select.poll()
         poll.register(end, event)
         if poll.poll(self._interval * 1000):
             return True
-        look()
+        check()
         return False

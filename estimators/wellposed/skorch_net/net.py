@@ -1,4 +1,4 @@
-"""The skorch net of an estimator: its epoch is the stack's epoch.
+"""A skorch net around one network of a stack.
 
 History, callbacks, checkpoints, saving and loading are skorch's. Its training is ours: `fit` and
 `partial_fit` make the same regularized steps as the estimator.
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, RegressorMixin
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer, PrintLog
 from skorch.utils import to_tensor
@@ -24,19 +23,13 @@ from torch import Tensor, nn
 
 from .._threads import in_one_thread, one_thread
 from ..networks.losses import OF_CLASSES
-from .batches import Batch
-from .evaluation import outputs
-from .request import Outcome, Request, Rows, State
-from .skorch_parts import (
-    Criterion,
-    StackOptimizer,
-    arrays_of,
-    codes,
-    interrupts,
-    one_hot,
-    shown,
-)
-from .stack import Stack, initial_theta
+from ..training.batches import Batch
+from ..training.evaluation import outputs
+from ..training.request import Outcome, Request, Rows
+from ..training.stack import Stack, initial_theta
+from .interrupts import interrupts
+from .optimizer import StackOptimizer
+from .targets import Criterion, arrays_of, codes, one_hot, shown
 
 _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
     "lr": (lambda value: isinstance(value, Real) and float(value) > 0, "a positive number"),
@@ -370,38 +363,3 @@ class SkorchNet(NeuralNet):
             return p[:, 0] if p.shape[1] == 1 else p
         several = self.request.loss == "logistic" and self.request.network.n_outputs > 1
         return (p > 0.5).astype(int) if several else p.argmax(1)
-
-
-class ClassifierNet(ClassifierMixin, SkorchNet):
-    """The skorch net of a `NetClassifier`; ``score`` is the accuracy on class numbers."""
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Class numbers."""
-        return np.arange(max(2, self.request.network.n_outputs))
-
-
-class RegressorNet(RegressorMixin, SkorchNet):
-    """The skorch net of a `NetRegressor`; ``score`` is R^2."""
-
-
-def make_net(
-    request: Request, state: State, callbacks: Any = None, verbose: int = 0, history: Any = None
-) -> SkorchNet:
-    """Wrap a network that is in this state."""
-    kind = ClassifierNet if request.loss in OF_CLASSES else RegressorNet
-    net = kind(
-        request=request,
-        state=state,
-        lr=request.learning_rate,
-        max_epochs=request.max_epochs,
-        batch_size=int(request.batch_size),
-        callbacks=list(callbacks or []),
-        verbose=verbose,
-        device=str(state.theta.device),
-        iterator_valid__generator=torch.Generator(),  # a DataLoader would draw from the global one
-    )
-    net.initialize()
-    if history is not None:
-        net.history_ = history
-    return net

@@ -1,4 +1,4 @@
-"""All fits of a block meet, whatever n_jobs says, and no earlier than they have to."""
+"""All fits of a block are stacked, whatever n_jobs says, and as late as they may be."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 
 from wellposed import NetClassifier, fit_together
 from wellposed.networks import MLP
-from wellposed.training import board, workshop
-from wellposed.training import meeting as module
+from wellposed.together import queue, trainers
+from wellposed.together import scheduler as module
 from wellposed.training.request import Request, Rows
 
 NET = NetClassifier((8,), max_epochs=2, batch_size=32, random_state=0)
@@ -29,35 +29,35 @@ pytestmark = pytest.mark.usefixtures("whole_groups")
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
-def test_leaf_fits_meet_whatever_n_jobs(n_jobs, digits):
-    with fit_together() as meeting:
+def test_leaf_fits_are_stacked_whatever_n_jobs(n_jobs, digits):
+    with fit_together() as scheduler:
         GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, n_jobs=n_jobs, refit=False).fit(*digits)
-    assert meeting.stack_sizes == [24]
+    assert scheduler.stack_sizes == [24]
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
 def test_three_times_24_nested(n_jobs, digits):
     search = GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, n_jobs=n_jobs)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         cross_validate(search, *digits, cv=3, n_jobs=n_jobs)
-    assert meeting.stack_sizes == [72, 3]  # what is searched, and the three refits
+    assert scheduler.stack_sizes == [72, 3]  # what is searched, and the three refits
 
 
 def test_three_levels(digits):
     """Folds of searches of bagged networks."""
     bag = BaggingClassifier(NET, n_estimators=2, random_state=0)
     search = GridSearchCV(bag, {"estimator__l2": STRENGTHS[:3]}, cv=2)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         cross_validate(search, *digits, cv=2)
-    assert meeting.stack_sizes == [24, 4]
+    assert scheduler.stack_sizes == [24, 4]
 
 
 def test_by_name_in_parallel_config(digits):
     with parallel_config(backend="wellposed", max_memory=1e9):
         backend, _ = joblib.parallel.get_active_backend()
         GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
-    assert backend.meeting.stack_sizes == [24]
-    assert backend.meeting.max_memory == 1e9
+    assert backend.scheduler.stack_sizes == [24]
+    assert backend.scheduler.max_memory == 1e9
 
 
 def test_blocks_inside_blocks_and_one_after_another(digits):
@@ -70,9 +70,9 @@ def test_blocks_inside_blocks_and_one_after_another(digits):
 
 
 def block_of_its_own(X, y):
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         cross_validate(NET, X, y, cv=3)
-    return meeting.stack_sizes
+    return scheduler.stack_sizes
 
 
 def test_a_block_started_by_a_task(digits):
@@ -82,9 +82,9 @@ def test_a_block_started_by_a_task(digits):
 
 
 def test_a_fit_outside_of_tasks_is_trained_at_once(digits):
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         NET.fit(*digits)
-    assert meeting.stack_sizes == []
+    assert scheduler.stack_sizes == []
 
 
 class Slow(TransformerMixin, BaseEstimator):
@@ -106,28 +106,28 @@ SLOW = {"slow__seconds": [0.0, 0.1, 0.3]}
 
 def test_slow_preprocessing_is_waited_for(digits):
     pipe = make_pipeline(Slow(), NET)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         GridSearchCV(pipe, SLOW, cv=3, refit=False).fit(*digits)
-    assert meeting.stack_sizes == [9]
+    assert scheduler.stack_sizes == [9]
 
 
 def test_but_not_for_ever(digits, monkeypatch):
     """A task may be blocked by what another holds, which nobody can see."""
-    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(module, "_STALL_TIMEOUT", 0.1)
     lock = joblib.parallel.threading.Lock()
 
     def one_at_a_time(l2):
         with lock:
             return NetClassifier((), l2=l2, max_epochs=2, random_state=0).fit(*digits).n_iter_
 
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         assert Parallel()(delayed(one_at_a_time)(l2) for l2 in (0.1, 0.2, 0.3)) == [2, 2, 2]
-    assert meeting.stack_sizes == [1, 1, 1]
+    assert scheduler.stack_sizes == [1, 1, 1]
 
 
 def test_lazy_results(digits):
     """Results consumed one by one, with other calls in between."""
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         parallel = Parallel(return_as="generator")
         lazy = parallel(
             delayed(NET.__class__.fit)(NetClassifier(max_epochs=1), *digits) for _ in range(4)
@@ -135,7 +135,7 @@ def test_lazy_results(digits):
         for net in lazy:
             assert net.n_iter_ == 1
             cross_validate(NET, *digits, cv=3)
-    assert sorted(meeting.stack_sizes) == [3, 3, 3, 3, 4]
+    assert sorted(scheduler.stack_sizes) == [3, 3, 3, 3, 4]
 
 
 def test_fits_in_the_generator_of_tasks(digits, monkeypatch):
@@ -145,35 +145,34 @@ def test_fits_in_the_generator_of_tasks(digits, monkeypatch):
         nets = (NetClassifier((), max_epochs=1, random_state=i) for i in range(3))
         return Parallel()(delayed(len)(net.fit(*digits).classes_) for net in nets)
 
-    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(module, "_STALL_TIMEOUT", 0.1)
     with fit_together():
         assert Parallel()(delayed(outer)(seed) for seed in range(2)) == [[10] * 3] * 2
 
 
 def test_pre_dispatch_limits_the_group(digits):
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, pre_dispatch=4, refit=False).fit(*digits)
-    assert sum(meeting.stack_sizes) == 24
-    assert max(meeting.stack_sizes) <= 4
+    assert sum(scheduler.stack_sizes) == 24
+    assert max(scheduler.stack_sizes) <= 4
 
 
 def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
-    monkeypatch.setattr(board, "_MAX_STACK", 5)
-    with fit_together() as meeting:
+    monkeypatch.setattr(queue, "_MAX_STACK", 5)
+    with fit_together() as scheduler:
         GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
-    assert sum(meeting.stack_sizes) == 24
-    assert max(meeting.stack_sizes) == 5
+    assert sum(scheduler.stack_sizes) == 24
+    assert max(scheduler.stack_sizes) == 5
 
 
 def test_trainers_share_what_is_left(digits, monkeypatch):
-    """Where nobody can post any more, no trainer is left without work."""
-    monkeypatch.setattr(board, "_MIN_SHARE", 6)
-    monkeypatch.setattr(workshop, "MAX_THREADS", 9)
+    """Where no job can be submitted any more, no trainer is left without work."""
+    monkeypatch.setattr(queue, "_MIN_SHARE", 6)
+    monkeypatch.setattr(trainers, "MAX_THREADS", 9)
     for n_trainers, expected in ((1, [24]), (2, [12, 12]), (3, [7, 8, 9]), (9, [6, 6, 6, 6])):
-        with fit_together() as meeting:
-            meeting._workshop.n_trainers = n_trainers
+        with fit_together(n_trainers=n_trainers) as scheduler:
             GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
-        assert sorted(meeting.stack_sizes) == expected
+        assert sorted(scheduler.stack_sizes) == expected
 
 
 def test_zero_jobs_and_no_memory_are_refused():
@@ -203,10 +202,10 @@ def test_a_task_trains_where_no_trainer_can_be_started(allowed, digits, monkeypa
         real(self)
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    with fit_together() as meeting:
+    with fit_together() as scheduler:
         search = GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert sum(meeting.stack_sizes) == 24
+    assert sum(scheduler.stack_sizes) == 24
 
 
 def request_of(hidden=(8,), **settings):
@@ -217,14 +216,14 @@ def request_of(hidden=(8,), **settings):
 
 def test_networks_of_a_length_train_together(monkeypatch):
     """A stack that holds long ones and short ones would end with few networks in it."""
-    monkeypatch.setattr(board, "_MAX_STACK", 3)
-    waiting = board.Board()
+    monkeypatch.setattr(queue, "_MAX_STACK", 3)
+    waiting = queue.Queue()
     for max_epochs in (5, 1, 9, 1, 9, 5, 9, 1, 5):
-        waiting.put(board.Post(None, request_of(max_epochs=max_epochs)))
+        waiting.add(queue.Job(None, request_of(max_epochs=max_epochs)))
     lengths = []
     while waiting:
-        stack = waiting.take(0, None)
-        lengths.append([post.request.max_epochs for post in stack])
+        stack = waiting.pop_stack(0, None)
+        lengths.append([job.request.max_epochs for job in stack])
     assert lengths == [[1, 1, 1], [5, 5, 5], [9, 9, 9]]
 
 
@@ -234,6 +233,6 @@ def test_what_a_stack_works_on_fits_into_the_cache(solver, hidden):
     """Parameters, gradient and running averages, or lbfgs's 20 pairs of differences as well."""
     request = request_of(hidden, solver=solver, batch_size=64)
     numbers = (4 if solver == "adam" else 44) * request.network.size
-    size = board.stack_size(request)
-    assert size == 1 or size * numbers * 4 <= board._CACHE_BYTES
+    size = queue.stack_size(request)
+    assert size == 1 or size * numbers * 4 <= queue._CACHE_BYTES
     assert size > 1 or len(hidden) == 2

@@ -6,15 +6,20 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._threads import after_fork
+from ..training.request import Outcome, Request
+
+if TYPE_CHECKING:
+    from .._execution import TrainAlone
+    from .scheduler import Scheduler
 
 _local = threading.local()
 
 
 class Cancelled(BaseException):
-    """The call that this task belongs to has been given up."""
+    """The call that this task belongs to has been cancelled."""
 
 
 class Failure:
@@ -28,7 +33,7 @@ class Failure:
 
 
 class Call:
-    """One parallel call, whose tasks can be given up together with those they started.
+    """One parallel call, whose tasks can be cancelled together with those they started.
 
     Parameters
     ----------
@@ -41,7 +46,7 @@ class Call:
         self.caller, self.parent = caller, parent
         self.depth: int = parent.depth + 1 if parent else 0
         self.tasks: set[Task] = set()
-        self.n_bytes = 0  # of the largest table that its tasks, or theirs, have posted
+        self.n_bytes = 0  # of the largest table that its tasks, or theirs, train on
         self._cancelled = False
 
     def cancel(self) -> None:
@@ -67,27 +72,27 @@ class Task:
 
     Parameters
     ----------
-    meeting : Meeting
-        Where its fits meet others.
+    scheduler : Scheduler
+        What trains its fits.
     call : Call
     function : callable
         What it does.
     callback : callable
-        Told the result, or the `Failure`.
+        Called with the result, or the `Failure`.
     n_bytes : int
         Size of the arrays it is given.
     """
 
     def __init__(
         self,
-        meeting: Any,
+        scheduler: Scheduler,
         call: Call,
         function: Callable[[], Any],
         callback: Callable[[Any], None],
         n_bytes: int,
     ) -> None:
-        self.meeting, self.call, self.n_bytes = meeting, call, n_bytes
-        self.has_posted = self.has_begun = False
+        self.scheduler, self.call, self.n_bytes = scheduler, call, n_bytes
+        self.has_submitted = self.has_started = False
         self._function, self._callback = function, callback
         self.thread = threading.Thread(target=self.run, name="wellposed-task", daemon=True)
 
@@ -108,6 +113,13 @@ class Task:
         finally:
             _local.task, _local.ending = before
 
+    def train(self, request: Request, alone: TrainAlone | None) -> Outcome:
+        """Train a request of this task's: beside others, or by itself with `alone`."""
+        if alone is None:
+            return self.scheduler.train(self, request)
+        with self.scheduler.slot(self, request) as abandoned:
+            return alone(abandoned)
+
     def is_of(self, call: Call) -> bool:
         """Whether it is of this call, or of one that a task of this call has made."""
         its: Call | None = self.call
@@ -123,15 +135,15 @@ class Task:
         try:
             self._callback(result)
         finally:
-            self.meeting.end(self)
+            self.scheduler.finish(self)
 
 
-def _forget() -> None:
-    """The thread that goes on in a forked process is no task of the parent's meeting."""
+def _reset() -> None:
+    """The thread that goes on in a forked process is no task of the parent's scheduler."""
     _local.task = _local.ending = None
 
 
-after_fork(_forget)
+after_fork(_reset)
 
 
 def current_task() -> Task | None:

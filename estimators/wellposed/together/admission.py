@@ -1,0 +1,156 @@
+"""Which tasks of a block run, and which of those that run may still submit a job.
+
+A task is *busy* from the moment it is admitted until it ends, except while it waits for a training
+or for tasks of its own. Tasks are admitted as far as their samples fit into memory. One whose
+training does not wait for others is always admitted, and one that waits for its own tasks takes
+nobody's place: none waits for ever.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from itertools import count
+
+from .tasks import Call, Task
+
+_MAX_TASKS = 256  # admitted at the same time
+_MAX_BUSY = 4  # of them, unless they wait: they share the interpreter's lock
+_COPIES = 3  # of its rows that a fit holds: those of its fold, the trainer's, the stack's
+
+
+class Admission:
+    """Pending and admitted tasks. Whoever calls holds the scheduler's lock.
+
+    Parameters
+    ----------
+    max_memory : float
+        Bytes that the samples of the admitted tasks may take. One task is always admitted.
+    n_trainers : int
+        Stacks that are trained at the same time.
+
+    Attributes
+    ----------
+    pending : list of (float, int, Task)
+        The heap of tasks to admit, the innermost first.
+    admitted : set of Task
+        Those that run.
+    busy : set of Task and Thread
+        Tasks, and threads that start calls from outside, that may submit a job.
+    waiting : dict of Task or Thread to Call
+        Who waits for the tasks of which call.
+    """
+
+    def __init__(self, max_memory: float, n_trainers: int) -> None:
+        self._max_memory, self._n_trainers = max_memory, n_trainers
+        self._number = count()
+        self.pending: list[tuple[float, int, Task]] = []
+        self.admitted: set[Task] = set()
+        self.busy: set[object] = set()
+        self.waiting: dict[object, Call] = {}
+        self._stalled: set[object] = set()  # busy, and not waited for until they are active again
+
+    # ------------------------------------------------------------------ who is busy
+
+    def register(self, who: object) -> None:
+        """Count a task or a thread as busy."""
+        self._stalled.discard(who)
+        self.busy.add(who)
+
+    def unregister(self, who: object) -> None:
+        """No longer count a task or a thread as busy."""
+        self._stalled.discard(who)
+        self.busy.discard(who)
+
+    def set_active(self, who: object) -> None:
+        """Wait for a task or a thread again, if it is busy."""
+        self._stalled.discard(who)
+
+    def set_stalled(self) -> None:
+        """Wait for nobody who is busy now until they are active again."""
+        self._stalled |= self.busy - self.waiting.keys()
+
+    def is_anybody_busy(self) -> bool:
+        """Whether a job may still be submitted soon."""
+        active = self.busy - self._stalled if self._stalled else self.busy
+        return not active <= self.waiting.keys()
+
+    def expects_jobs(self) -> bool:
+        """Whether there are tasks that have submitted nothing so far.
+
+        One that has may submit again, and is not reckoned with.
+        """
+        return bool(self.pending) or not all(task.has_submitted for task in self._busy_tasks())
+
+    def _busy_tasks(self) -> set[Task]:
+        return self.admitted & self.busy - self.waiting.keys()
+
+    # ------------------------------------------------------------------ tasks
+
+    def add(self, task: Task) -> None:
+        """Put a task among those to admit."""
+        depth = math.inf if task.call.cancelled else task.call.depth
+        heapq.heappush(self.pending, (-depth, next(self._number), task))
+
+    def admit(self) -> bool:
+        """Start tasks as long as there is room; return whether the system refused one a thread."""
+        while self.pending and self._has_room(self.pending[0][-1]):
+            entry = heapq.heappop(self.pending)
+            task = entry[-1]
+            self.admitted.add(task)
+            self.busy.add(task)
+            try:
+                task.thread.start()
+            except RuntimeError:  # the system gives no more threads
+                self.admitted.discard(task)
+                self.busy.discard(task)
+                heapq.heappush(self.pending, entry)
+                return True
+        return False
+
+    def pending_of(self, call: Call | None) -> list[Task]:
+        """Pending tasks of a call and of its tasks' calls, or all."""
+        return [task for *_, task in self.pending if call is None or task.is_of(call)]
+
+    def admit_inline(self, tasks: list[Task]) -> Task | None:
+        """Admit one of these pending tasks, if there is room, to run in this thread."""
+        task = next(filter(self._has_room, tasks), None)
+        if task is not None:
+            self._remove({task})
+            task.has_started = True
+            self.admitted.add(task)
+            self.busy.add(task)
+        return task
+
+    def remove(self, task: Task) -> None:
+        """Forget a task that is over."""
+        self.admitted.discard(task)
+        self.unregister(task)
+
+    def remove_cancelled(self) -> set[Task]:
+        """Take out the pending tasks of cancelled calls, and return them."""
+        cancelled = {task for *_, task in self.pending if task.call.cancelled}
+        self._remove(cancelled)
+        return cancelled
+
+    def _remove(self, tasks: set[Task]) -> None:
+        self.pending = [entry for entry in self.pending if entry[-1] not in tasks]
+        heapq.heapify(self.pending)
+
+    def _has_room(self, task: Task) -> bool:
+        rivals = self.admitted - self.waiting.keys()
+        if task.call.cancelled or not rivals:
+            return True
+        if len(self.admitted) >= _MAX_TASKS or len(self._busy_tasks()) >= _MAX_BUSY:
+            return False
+        if sum(map(self._memory, (task, *self.admitted))) > self._max_memory:
+            return False
+        if task.call.n_bytes:
+            return True
+        # As long as a call has submitted no job, it may be all of another library.
+        return sum(not rival.call.n_bytes for rival in rivals) < self._n_trainers
+
+    def _memory(self, task: Task) -> int:
+        """Bytes that its samples take: one that waits holds them, a fit makes copies of them."""
+        n_bytes = max(task.n_bytes, task.call.n_bytes)
+        return n_bytes if task in self.waiting else _COPIES * n_bytes
