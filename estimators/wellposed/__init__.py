@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from joblib import register_parallel_backend
 
 from .bias_variance import (
+    BiasVarianceDisplay,
     BiasVarianceResult,
     KnownTruth,
     bias_variance,
@@ -18,7 +19,6 @@ from .bias_variance import (
     decompose_squared,
     decompose_zero_one,
 )
-from .displays import BiasVarianceDisplay
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
 

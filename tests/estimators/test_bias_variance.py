@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from wellposed._bias_variance.training_sets import seed_estimator
 from wellposed.bias_variance import KnownTruth, bias_variance
+from wellposed.bias_variance.training_sets import seed_estimator
 
 NOISE = 0.5
 

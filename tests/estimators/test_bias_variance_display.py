@@ -11,13 +11,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from wellposed.bias_variance import (
+    BiasVarianceDisplay,
     KnownTruth,
     bias_variance,
     decompose_squared,
     decompose_zero_one,
 )
-from wellposed.displays import BiasVarianceDisplay
-from wellposed.displays._style import set_value_axis
+from wellposed.bias_variance.axes import set_value_axis
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -158,7 +158,7 @@ def test_log_intervals_cover_the_components_of_very_many_training_sets(R):
 
 def test_votes_of_parts_are_those_of_all_subsets():
     """Every subset of seven repetitions, with its probability, voting one by one."""
-    from wellposed._bias_variance.votes import Votes
+    from wellposed.bias_variance.votes import Votes
 
     rng = np.random.default_rng(3)
     R, K, keep = 7, 3, 0.375

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
-from wellposed._bias_variance.result import COMPONENT_LABELS, BiasVarianceResult
-from wellposed._bias_variance.study import bias_variance_of
-from wellposed.displays._style import PALETTE, axes_or_new, is_numeric, set_value_axis
+from .axes import PALETTE, axes_or_new, is_numeric, set_value_axis
+from .fitting import bias_variance_of
+from .result import COMPONENT_LABELS, BiasVarianceResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ class BiasVarianceDisplay:
     >>> import numpy as np
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.linear_model import Ridge
-    >>> from wellposed.displays import BiasVarianceDisplay
+    >>> from wellposed import BiasVarianceDisplay
     >>> X, y = load_diabetes(return_X_y=True)
     >>> display = BiasVarianceDisplay.from_estimator(
     ...     Ridge(), X, y, param_name="alpha", param_range=np.logspace(-3, 2, 6),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import stats
 
-from wellposed._bias_variance.result import Array, Intervals
+from .result import Array, Intervals
 
 Points = dict[str, Array]
 

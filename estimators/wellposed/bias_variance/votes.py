@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import bdtr
 
-from wellposed._bias_variance.intervals import Points
-from wellposed._bias_variance.result import Array
+from .intervals import Points
+from .result import Array
 
 #: Shares of the repetitions that vote, and the weights that leave the limit of the vote of all:
 #: they sum to one, and weight / share to zero.

@@ -9,7 +9,7 @@ from typing import Any
 from joblib._parallel_backends import LokyBackend
 from joblib.parallel import get_active_backend
 
-from wellposed._base import BaseNet
+from .._base import BaseNet
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def together_by_default(estimators: Iterable[Any], n_jobs: int | None) -> Iterat
         and not backend.nesting_level
     )
     if nobody_said and any(map(_holds_a_network, estimators)):
-        from wellposed.together import fit_together
+        from ..together import fit_together
 
         with fit_together():
             yield

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wellposed._bias_variance.checks import (
+from .checks import (
     check_repetitions,
     match_shape,
     one_of,
 )
-from wellposed._bias_variance.intervals import Points, jackknife, no_intervals, student_intervals
-from wellposed._bias_variance.result import Array, BiasVarianceResult
+from .intervals import Points, jackknife, no_intervals, student_intervals
+from .result import Array, BiasVarianceResult
 
 
 def decompose_squared(

@@ -1,9 +1,4 @@
-"""Bias, variance and noise of any scikit-learn estimator.
-
-The expected error of an estimator, over the training sets it might have been given, splits into
-what it gets wrong on average (bias), how much it depends on the training set (variance) and what
-no estimator can know (noise).
-"""
+"""The function `bias_variance`."""
 
 from __future__ import annotations
 
@@ -13,21 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from wellposed._bias_variance.log import decompose_log
-from wellposed._bias_variance.result import BiasVarianceResult
-from wellposed._bias_variance.squared import decompose_squared
-from wellposed._bias_variance.study import bias_variance_of
-from wellposed._bias_variance.training_sets import KnownTruth
-from wellposed._bias_variance.zero_one import decompose_zero_one
-
-__all__ = [
-    "BiasVarianceResult",
-    "KnownTruth",
-    "bias_variance",
-    "decompose_log",
-    "decompose_squared",
-    "decompose_zero_one",
-]
+from .fitting import bias_variance_of
+from .result import BiasVarianceResult
 
 
 def bias_variance(

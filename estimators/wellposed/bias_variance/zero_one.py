@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wellposed._bias_variance.checks import (
+from .checks import (
     check_repetitions,
     class_probabilities,
     encode_labels,
     one_of,
 )
-from wellposed._bias_variance.intervals import (
+from .intervals import (
     Points,
     no_intervals,
     student_intervals,
     unseen_share,
 )
-from wellposed._bias_variance.result import Array, BiasVarianceResult, Intervals
-from wellposed._bias_variance.votes import corrected_votes
+from .result import Array, BiasVarianceResult, Intervals
+from .votes import corrected_votes
 
 
 def decompose_zero_one(

@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from wellposed._bias_variance.checks import (
+from .checks import (
     check_repetitions,
     class_probabilities,
     normalised,
     one_of,
 )
-from wellposed._bias_variance.intervals import (
+from .intervals import (
     Points,
     jackknife,
     no_intervals,
     student_intervals,
 )
-from wellposed._bias_variance.result import Array, BiasVarianceResult
+from .result import Array, BiasVarianceResult
 
 
 def decompose_log(

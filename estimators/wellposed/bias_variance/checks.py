@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wellposed._bias_variance.result import Array
+from .result import Array
 
 
 def check_repetitions(predictions: ArrayLike, caller: str, ndim: tuple[int, ...]) -> Array:

@@ -1,5 +1,5 @@
 """Displays in scikit-learn's style: arrays kept, `from_estimator`, `plot`, `frame`."""
 
-from wellposed.displays.bias_variance import BiasVarianceDisplay
+from .bias_variance import BiasVarianceDisplay
 
 __all__ = ["BiasVarianceDisplay"]

@@ -22,11 +22,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 from threadpoolctl import threadpool_limits
 
-from wellposed._bias_variance.log import decompose_log
-from wellposed._bias_variance.result import Array, BiasVarianceResult
-from wellposed._bias_variance.side_by_side import together_by_default
-from wellposed._bias_variance.squared import decompose_squared
-from wellposed._bias_variance.training_sets import (
+from .log import decompose_log
+from .result import Array, BiasVarianceResult
+from .side_by_side import together_by_default
+from .squared import decompose_squared
+from .training_sets import (
     Draws,
     KnownTruth,
     TrainingSet,
@@ -35,7 +35,7 @@ from wellposed._bias_variance.training_sets import (
     root_seed,
     seed_estimator,
 )
-from wellposed._bias_variance.zero_one import decompose_zero_one
+from .zero_one import decompose_zero_one
 
 _CONSTRAINTS = {
     "estimator": [HasMethods(["fit", "predict"])],

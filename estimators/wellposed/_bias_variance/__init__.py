@@ -1,1 +1,0 @@
-"""Parts of `wellposed.bias_variance`."""
