@@ -22,7 +22,7 @@ from ._fitted import FittedNet
 from ._targets import Targets
 from ._threads import in_one_thread
 from ._warn import warn
-from .networks import MLP
+from .networks import MLP, Network
 from .training.evaluation import evaluate
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
@@ -179,7 +179,7 @@ class BaseNet(FittedNet):
         held_out: Arrays | None,
         seed: int,
         start: State | None,
-        network: Any = None,
+        network: Network | None = None,
     ) -> Request:
         X, target, _ = arrays
         full = self.solver == "lbfgs" or self.batch_size is None
@@ -208,7 +208,7 @@ class BaseNet(FittedNet):
     def _rows(self, arrays: Arrays) -> Rows:
         return Rows.from_arrays(*arrays, _torch_dtype(arrays.X), torch.device(self.device))
 
-    def _make_network(self, arrays: Arrays, seed: int) -> Any:
+    def _make_network(self, arrays: Arrays, seed: int) -> Network:
         X, target, _ = arrays
         n_inputs, n_outputs = X.shape[1], target.shape[1]
         if callable(self.network):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from .networks import Network
 from .regularizers import REGULARIZERS, Regularizer
 
 
@@ -136,7 +137,7 @@ def _check_pairs(estimator: Any, on: dict[str, Regularizer]) -> None:
             )
 
 
-def check_module(estimator: Any, network: Any) -> None:
+def check_module(estimator: Any, network: Network) -> None:
     """Refuse regularizers that have nothing to act on in a module of the user's own."""
     for name, regularizer in regularizers_on(estimator).items():
         why = _nothing_in_module(regularizer, network)
@@ -148,7 +149,7 @@ def check_module(estimator: Any, network: Any) -> None:
             )
 
 
-def _nothing_in_module(regularizer: Regularizer, network: Any) -> str:
+def _nothing_in_module(regularizer: Regularizer, network: Network) -> str:
     """What a regularizer acts on and is not there, or ""."""
     module = "the module that network=callable built has"
     if regularizer.needs_hidden and regularizer.acts_on == "hidden units":
@@ -236,7 +237,7 @@ def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def check_size(estimator: Any, network: Any, width: int, itemsize: int) -> None:
+def check_size(estimator: Any, network: Network, width: int, itemsize: int) -> None:
     """Refuse a network that this machine's memory cannot hold."""
     units = network.n_inputs_padded + sum(network.hidden_units)
     n_bytes = itemsize * (5 * network.size + 3 * units * width)  # gradient and averages, too

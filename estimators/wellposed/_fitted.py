@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._parameters import Parameters
 from ._targets import Targets
 from ._threads import in_one_thread
+from .networks import Network
 from .training.evaluation import outputs
 from .training.request import State
 
@@ -47,7 +48,7 @@ class FittedNet(Parameters):
 
     _targets: Targets
     _state: State
-    _network: Any
+    _network: Network
 
     @property
     @in_one_thread
@@ -76,8 +77,6 @@ class FittedNet(Parameters):
     def _parameters(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         if not self.__sklearn_is_fitted__():
             raise AttributeError("A network has weights once it is fitted. Call fit first.")
-        if not hasattr(self._network, "coefs"):
-            raise AttributeError("This network is a module of your own: see net_.module_.")
         return self._network.coefs(self._state.theta)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What is trained: networks as stacks, their activation functions, and the losses."""
 
+from .base import Network
 from .flat import INITS, pad16
 from .mlp import MLP
 
-__all__ = ["INITS", "MLP", "pad16"]
+__all__ = ["INITS", "MLP", "Network", "pad16"]

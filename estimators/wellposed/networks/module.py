@@ -321,6 +321,10 @@ class ModuleNetwork:
             theta[place] = parameters[name].detach().reshape(prod(shape))
         return theta
 
+    def coefs(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Layers of a module are not known as such."""
+        raise AttributeError("This network is a module of your own: see net_.module_.")
+
     def module(self, theta: Tensor) -> nn.Module:
         """The module itself, its parameters being views of ``theta`` [P]."""
         parameters = dict(self._module.named_parameters())

@@ -9,6 +9,7 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
+from ..networks import Network
 from ..networks.losses import LOSSES, OF_CLASSES
 from .request import Rows, dense
 
@@ -17,7 +18,7 @@ _DENSE = 1 << 24  # numbers of a sparse matrix made dense at once
 
 
 @torch.no_grad()
-def outputs(network: Any, theta: Tensor, X: Any) -> Tensor:
+def outputs(network: Network, theta: Tensor, X: Any) -> Tensor:
     """Outputs [n, outputs] of one network [P] on rows X [n, features], before any link.
 
     X is a tensor, or a sparse matrix of which some rows at a time are made dense.
@@ -39,7 +40,7 @@ def outputs(network: Any, theta: Tensor, X: Any) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(network: Any, loss: str, theta: Tensor, rows: Rows) -> tuple[float, float]:
+def evaluate(network: Network, loss: str, theta: Tensor, rows: Rows) -> tuple[float, float]:
     """J on the rows, and the score: accuracy (of whole rows), or R^2 averaged over outputs."""
     table = rows.table[:-1].T
     target, weight = table[rows.targets], table[rows.weight]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..networks.flat import pad16
+from ..networks import pad16
 from ..networks.losses import LOSSES
 from ..regularizers.base import Regularizer
 from .batches import Batch

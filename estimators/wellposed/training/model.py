@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..networks import Network
 from ..networks.losses import differentiable
 from .batches import Batch
 
@@ -27,7 +27,7 @@ class Weights:
         Views of ``flat``.
     """
 
-    def __init__(self, network: Any, flat: Tensor) -> None:
+    def __init__(self, network: Network, flat: Tensor) -> None:
         self.network = network
         self.flat = flat
         self.layers = network.weights(flat)
@@ -58,7 +58,7 @@ class Model:
         Real rows of the batch, of a network that must not be shown others.
     """
 
-    network: Any
+    network: Network
     loss: str
     n_outputs: int
     parameters: Parameters

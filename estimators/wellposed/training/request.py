@@ -10,7 +10,7 @@ import torch
 from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
-from ..networks import pad16
+from ..networks import Network, pad16
 from ..regularizers.base import Regularizer
 
 
@@ -120,7 +120,7 @@ class Request:
     else may differ.
     """
 
-    network: Any
+    network: Network
     loss: str
     rows: Any  # Rows, or None where a request only tells how to train
     seed: int

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
 from .._streams import Stream
+from ..networks import Network
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Setting:
     """
 
     name: str
-    network: Any
+    network: Network
     width: int
     strengths: list[float]
     n_updates: list[int]
