@@ -1,0 +1,223 @@
+"""The walls of the packages: what imports what, and how large a file is."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import wellposed
+
+ROOT = Path(__file__).parents[1]
+SOURCES = {"wellposed": ROOT / "estimators", "wellposed_studies": ROOT / "studies"}
+
+#: Parts of `wellposed`, each of which imports only itself and those before it. What is not named
+#: comes last: the estimators, what they consist of, and what uses them.
+LAYERS = (
+    "exceptions",
+    "ranges",
+    "_warn",
+    "_streams",
+    "_threads",
+    "networks",
+    "regularizers",
+    "training",
+    "skorch_net",
+    "_execution",
+    "together",
+)
+
+
+# ---------------------------------------------------------------------- what a file imports
+
+
+def imports(file: Path, of_functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Import statements that run, of the module alone or of its functions as well."""
+    pending: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            pending += node.orelse
+        elif of_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            pending += ast.iter_child_nodes(node)
+
+
+@cache
+def modules(package: str) -> dict[str, Path]:
+    """The files of a package by the names of their modules."""
+    source = SOURCES[package]
+    files = (source / package).rglob("*.py")
+    names = {file: ".".join(file.relative_to(source).with_suffix("").parts) for file in files}
+    return {name.removesuffix(".__init__"): file for file, name in names.items()}
+
+
+def imported(name: str, of_functions: bool = True) -> set[str]:
+    """Full names of what a module imports; of ``from a import b``, both a and a.b."""
+    file = modules(name.partition(".")[0])[name]
+    inside = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+    names = set()
+    for node in imports(file, of_functions):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+            continue
+        parent = inside[: len(inside) - node.level + 1] if node.level else []
+        base = ".".join([*parent, *filter(None, [node.module])])
+        names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def with_parents(name: str) -> set[str]:
+    """A module and the packages that are imported with it."""
+    parts = name.split(".")
+    return {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
+
+
+def imports_within(package: str, of_functions: bool) -> dict[str, set[str]]:
+    """For each module of a package, those of the same package that it imports.
+
+    The packages that it lies in itself are left out: they are being imported already.
+    """
+    graph = {}
+    for name in modules(package):
+        names = set().union(*map(with_parents, imported(name, of_functions)))
+        graph[name] = (names & modules(package).keys()) - with_parents(name)
+    return graph
+
+
+# ---------------------------------------------------------------------- walls
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("wellposed", {"wellposed_studies", "reports", "tests", "conftest", "benchmarks"}),
+        ("wellposed_studies", {"reports", "tests", "conftest", "benchmarks"}),
+    ],
+)
+def test_imports_point_one_way(package: str, forbidden: set[str]) -> None:
+    wrong = {
+        name: found
+        for name in modules(package)
+        if (found := {other.partition(".")[0] for other in imported(name)} & forbidden)
+    }
+    assert len(modules(package)) > 20
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_no_circle_of_imports(package: str) -> None:
+    graph = imports_within(package, of_functions=False)
+    assert sum(map(len, graph.values())) > 50
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("modules import each other: " + " <- ".join(error.args[1]))
+
+
+def layer_of(module: str) -> int:
+    part = module.split(".")[1] if "." in module else ""
+    return LAYERS.index(part) if part in LAYERS else len(LAYERS)
+
+
+def test_layers_of_the_library() -> None:
+    """Also imports of functions count."""
+    graph = imports_within("wellposed", of_functions=True)
+    assert {layer_of(name) for name in graph} == set(range(len(LAYERS) + 1))
+    upward = {
+        (name, other)
+        for name, others in graph.items()
+        for other in others
+        if layer_of(other) > layer_of(name)
+    }
+    assert not upward
+
+
+@pytest.mark.parametrize("part", ["regularizers", "training"])
+def test_mathematics_knows_nothing_of_threads(part: str) -> None:
+    concurrent = {"threading", "subprocess", "multiprocessing", "concurrent", "asyncio"}
+    names = [name for name in modules("wellposed") if name.startswith(f"wellposed.{part}")]
+    assert len(names) > 4
+    assert not [name for name in names if imported(name) & concurrent]
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_files_are_short(package: str) -> None:
+    lengths = {
+        name: len(file.read_text(encoding="utf-8").splitlines())
+        for name, file in modules(package).items()
+    }
+    assert not {name: length for name, length in lengths.items() if length > 400}
+
+
+# ---------------------------------------------------------------------- what an import does
+
+
+def run(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+ALONE = """
+import sys
+import warnings
+import numpy as np
+from sklearn.linear_model import Ridge
+from wellposed import NetClassifier, bias_variance
+
+def check():
+    assert not [name for name in sys.modules if name.startswith("wellposed.together")]
+
+warnings.simplefilter("ignore")
+X = np.random.default_rng(0).normal(size=(40, 3))
+y = (X[:, 0] > 0).astype(int)
+check()
+NetClassifier((4,), max_epochs=2).fit(X, y).predict(X)
+check()
+NetClassifier((4,), max_epochs=2, solver="lbfgs").fit(X, y)
+check()
+NetClassifier((4,), max_epochs=2, verbose=1).fit(X, y).net_.predict(X)
+check()
+bias_variance(Ridge(), X, X[:, 0], n_repetitions=3)
+check()
+
+from wellposed import fit_together
+assert "wellposed.together.scheduler" in sys.modules
+"""
+
+
+def test_a_fit_alone_imports_no_scheduler() -> None:
+    run(ALONE)
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["import wellposed.bias_variance.votes", "from wellposed.displays import BiasVarianceDisplay"],
+)
+def test_the_package_bias_variance_leaves_its_name_to_the_function(first: str) -> None:
+    run(
+        f"{first}\n"
+        "import wellposed, wellposed.bias_variance.display\n"
+        "from wellposed.bias_variance import KnownTruth, bias_variance\n"
+        "assert wellposed.bias_variance is bias_variance and callable(bias_variance)"
+    )
+
+
+@pytest.mark.parametrize("name", wellposed.__all__)
+def test_public_names(name: str) -> None:
+    value = getattr(wellposed, name)
+    assert name in dir(wellposed)
+    assert pickle.loads(pickle.dumps(value)) is value
+
+
+def test_other_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'fit_alone'"):
+        wellposed.fit_alone  # noqa: B018
