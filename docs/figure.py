@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import wellposed_studies
-from wellposed_studies.plotting import apply_theme
+from wellposed_studies.reporting.plotting import apply_theme
 
 apply_theme()
 results = wellposed_studies.load("bias-variance", *sys.argv[1:])

@@ -12,7 +12,7 @@ __all__ = ["Cell", "Data", "Grid", "Study", "as_numbers", "by_profile", "input_e
 
 def __getattr__(name: str) -> object:
     if name == "load":
-        from .results import load
+        from .storing.results import load
 
         return load
     if name in ("as_numbers", "input_encoder"):

@@ -2,7 +2,7 @@
 
 A claim's test reads the finished tables and returns an `Estimate`: a value with an interval at
 any confidence. The claim holds if the interval lies inside its threshold, at a confidence that
-Holm's method sets for all claims of the study together (see `wellposed_studies.verdicts`).
+Holm's method sets for all claims of the study together (see `wellposed_studies.judging.verdicts`).
 A claim that does not hold is printed as failed; it is a result, not an exception.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
-    from .results import Results
+    from .storing.results import Results
 
 #: A statement that may turn out false, or one that is true by construction and checked to rounding.
 Kind = Literal["claim", "identity"]

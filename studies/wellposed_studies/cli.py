@@ -25,7 +25,7 @@ from .command_group import FAILED, HELD, NOT_RUN, CommandGroup
 from .console import print_anywhere, say, tell
 
 if TYPE_CHECKING:
-    from .own_table import OwnTable
+    from .loading.own_table import OwnTable
     from .study import Source
 
 results_option = click.option(
@@ -145,13 +145,13 @@ def run(
       wellposed run bias-variance --data my.csv --target y
       wellposed run ./my_study.py --profile full
     """
-    from .data import Selection
     from .discovery import find
-    from .results import DEFAULT_RESULTS
+    from .judging.verdicts import broken, counts
+    from .loading.data import Selection
     from .runner import Interrupted
     from .runner import run as run_study
-    from .verdicts import broken, counts
-    from .watching import watched
+    from .running.watching import watched
+    from .storing.results import DEFAULT_RESULTS
 
     if n_jobs == 0:
         raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
@@ -207,8 +207,8 @@ def run(
 def _last_run(results: Path, source: Source, given: str) -> tuple[Path | None, str]:
     """The folder of a study's last finished run, and the command that makes it the last again;
     "" if there is none, or it was another version's."""
-    from .layout import latest_run
-    from .reading import read_manifest
+    from .storing.layout import latest_run
+    from .storing.reading import read_manifest
 
     try:
         run = latest_run(results, source.name)
@@ -244,8 +244,8 @@ def verify(names: tuple[str, ...], results: Path) -> None:
       wellposed verify bias-variance
     """
     from .discovery import find
-    from .verdict_text import as_text
-    from .verdicts import broken, counts, current_verdicts
+    from .judging.verdicts import broken, counts, current_verdicts
+    from .reporting.verdict_text import as_text
 
     found, raised, damaged = set(), False, False
     for source in [find(name) for name in names or _built_in()]:
@@ -332,9 +332,9 @@ def clean(names: tuple[str, ...], results: Path, dry_run: bool) -> None:
     Example:
       wellposed clean --dry-run
     """
-    from .cleaning import clean_study
     from .discovery import find
-    from .layout import stored_studies
+    from .storing.cleaning import clean_study
+    from .storing.layout import stored_studies
 
     stored = stored_studies(results)
     known = set(_built_in())
@@ -367,7 +367,7 @@ def _own_table(data: str | None, target: str | None, task: Any) -> OwnTable | No
                 "--target and --task say something about --data, which is missing."
             )
         return None
-    from .own_table import describe, open_table
+    from .loading.own_table import describe, open_table
 
     own = open_table(data, target, task)
     say(describe(own))

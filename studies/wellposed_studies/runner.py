@@ -9,8 +9,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,21 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from . import atomic, layout
-from .data import Selection
-from .encoding import to_tables
 from .errors import Damaged, StudyError
 from .escaping import visible
-from .executors import Executor, make_executor
-from .manifest import describe_run
-from .measuring import Measure, Outcome
-from .plan import Plan, make_plan
-from .reading import read_manifest
-from .results import Results
-from .store import Store, parquet_bytes, record_of
-from .verdicts import judge
-from .warned import tell
+from .judging.verdicts import judge
+from .loading.data import Selection
+from .running.executors import Executor, make_executor
+from .running.measuring import Measure, Outcome
+from .running.plan import Plan, make_plan
+from .running.progress import Progress
+from .running.warned import tell
+from .storing import atomic, layout
+from .storing.encoding import to_tables
+from .storing.manifest import describe_run
+from .storing.reading import read_manifest
+from .storing.results import Results
+from .storing.store import Store, parquet_bytes, record_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,23 +52,6 @@ class Interrupted(StudyError):
     """The run was interrupted; finished cells are stored."""
 
     exit_code = 130
-
-
-@dataclass
-class Progress:
-    """What a run tells whoever watches it; the base class watches nothing.
-
-    Attributes
-    ----------
-    waiting : callable ``()``
-        Called once if another run holds the lock.
-    started : callable ``(n_cells, n_stored)``
-    advanced : callable ``(n_new)``
-    """
-
-    waiting: Callable[[], None] = field(default=lambda: None)
-    started: Callable[[int, int], None] = field(default=lambda n_cells, n_stored: None)
-    advanced: Callable[[int], None] = field(default=lambda n_new: None)
 
 
 def run(

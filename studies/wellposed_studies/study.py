@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .claims import Claim
-    from .results import Results
+    from .storing.results import Results
 
 Profile = Literal["quick", "full"]
 Task = Literal["regression", "classification"]

@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 
 import wellposed_studies.rendering as rendering
-from wellposed_studies import catalogue, discovery, plotting
-from wellposed_studies.plan import Selection
+from wellposed_studies import catalogue, discovery
 from wellposed_studies.rendering.sources import choose
+from wellposed_studies.reporting import plotting
 from wellposed_studies.runner import run
+from wellposed_studies.running.plan import Selection
 
 STUDY = '''
 from wellposed_studies.claims import Claim, at_least, exact

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import wellposed_studies.rendering as rendering
-from wellposed_studies import fonts, plotting
+from wellposed_studies import fonts
 from wellposed_studies.rendering import surroundings
+from wellposed_studies.reporting import plotting
 
 PAGE = """---
 title: "T"
@@ -182,7 +183,7 @@ def test_a_hostile_name_is_rendered_literally(project, tmp_path):
     cell = (
         "```{python}\n#| label: tbl-a\n#| tbl-cap: Names\n"
         "from wellposed_studies.escaping import code, markdown\n"
-        "from wellposed_studies.plotting import table\n"
+        "from wellposed_studies.reporting.plotting import table\n"
         f"table([{{'name': markdown({name!r}), 'code': code({name!r})}}])\n```\n"
         f"```{{python}}\n#| output: asis\nprint('- **' + markdown({name!r}) + '**: text')\n```\n"
     )

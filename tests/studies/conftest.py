@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from wellposed_studies.data import Selection
-from wellposed_studies.results import Results
+from wellposed_studies.loading.data import Selection
+from wellposed_studies.storing.results import Results
 
 TOY = Path(__file__).parent / "toy_study.py"
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from wellposed_studies.claims import Claim, at_least, jackknife
-from wellposed_studies.datasets import scikit_learn
+from wellposed_studies.loading.datasets import scikit_learn
 from wellposed_studies.study import Grid, Study
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wellposed_studies import atomic
+from wellposed_studies.storing import atomic
 
 BEFORE, AFTER = b"what was there before", b"what is there afterwards"
 

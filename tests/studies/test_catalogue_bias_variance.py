@@ -25,11 +25,11 @@ from wellposed_studies.catalogue.bias_variance.data import (
     truth,
 )
 from wellposed_studies.claims import Claim, Estimate
-from wellposed_studies.data import Selection
 from wellposed_studies.discovery import find
-from wellposed_studies.own_table import open_table
-from wellposed_studies.results import Results
+from wellposed_studies.loading.data import Selection
+from wellposed_studies.loading.own_table import open_table
 from wellposed_studies.runner import run
+from wellposed_studies.storing.results import Results
 from wellposed_studies.study import Grid
 
 CLAIMS = {claim.name: claim for claim in BiasVariance.claims}

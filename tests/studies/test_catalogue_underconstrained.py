@@ -21,10 +21,10 @@ from wellposed_studies.catalogue.underconstrained.linear import (
 )
 from wellposed_studies.catalogue.underconstrained.separable import maximum_margin
 from wellposed_studies.claims import Claim, Estimate
-from wellposed_studies.data import Selection
 from wellposed_studies.discovery import find
-from wellposed_studies.results import Results
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import run
+from wellposed_studies.storing.results import Results
 from wellposed_studies.study import Grid
 
 CLAIMS = {claim.name: claim for claim in Underconstrained.claims}

@@ -29,11 +29,11 @@ from wellposed_studies.claims import (
     proportion,
     within,
 )
-from wellposed_studies.plotting import verdict_table
-from wellposed_studies.results import Results
+from wellposed_studies.judging.verdicts import _why_not, counts, holm, judge, not_run, p_value
+from wellposed_studies.reporting.plotting import verdict_table
+from wellposed_studies.reporting.verdict_text import as_text
 from wellposed_studies.runner import run
-from wellposed_studies.verdict_text import as_text
-from wellposed_studies.verdicts import _why_not, counts, holm, judge, not_run, p_value
+from wellposed_studies.storing.results import Results
 
 finite = st.floats(-1e6, 1e6)
 

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from wellposed_studies import catalogue, cli, watching
-from wellposed_studies.layout import cells_folder
+from wellposed_studies import catalogue, cli
+from wellposed_studies.running import watching
+from wellposed_studies.storing.layout import cells_folder
 
 COMMANDS = ["list", "run", "verify", "report", "clean"]
 

@@ -19,13 +19,14 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wellposed_studies import catalogue, cli, reading
-from wellposed_studies.data import Selection
+from wellposed_studies import catalogue, cli
 from wellposed_studies.errors import Damaged
-from wellposed_studies.layout import cells_folder, latest_run
-from wellposed_studies.own_table import OwnTable
+from wellposed_studies.loading.data import Selection
+from wellposed_studies.loading.own_table import OwnTable
 from wellposed_studies.runner import run
-from wellposed_studies.store import Store
+from wellposed_studies.storing import reading
+from wellposed_studies.storing.layout import cells_folder, latest_run
+from wellposed_studies.storing.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def _parquet(columns: dict) -> bytes:
 @pytest.mark.parametrize("kind", ["half", "empty", "folder", "pipe", "missing"])
 @pytest.mark.parametrize("name", ["tables/cells", "arrays/prediction", "verdicts"])
 def test_a_report_is_not_begun_on_damaged_tables(toy, results, name, kind):
-    from wellposed_studies.results import load
+    from wellposed_studies.storing.results import load
 
     finished = load(toy, results)
     finished.check()
@@ -215,9 +216,9 @@ PATHS = st.recursive(
 def test_any_value_in_a_manifest_is_fine_or_told(finished, tmp_path, data, value):
     """Replace or drop anything in it: all that reads it then works, or says what is wrong."""
     from wellposed_studies.discovery import find
-    from wellposed_studies.plotting import manifest_block, own_table_note
-    from wellposed_studies.results import Results
-    from wellposed_studies.verdicts import current_verdicts
+    from wellposed_studies.judging.verdicts import current_verdicts
+    from wellposed_studies.reporting.plotting import manifest_block, own_table_note
+    from wellposed_studies.storing.results import Results
 
     source = find(str(Path(__file__).parent / "toy_study.py"))
     whole = latest_run(finished, "toy-study")

@@ -12,8 +12,8 @@ from wellposed_studies.catalogue.bias_variance.data import split, training_set
 from wellposed_studies.catalogue.underconstrained import Underconstrained, network
 from wellposed_studies.catalogue.underconstrained.data import linear_problem, widen
 from wellposed_studies.errors import DataError
+from wellposed_studies.running.watching import time_left
 from wellposed_studies.study import Cell
-from wellposed_studies.watching import time_left
 
 N = 90
 RNG = np.random.default_rng(0)

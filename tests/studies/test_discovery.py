@@ -11,9 +11,9 @@ import pytest
 
 import wellposed_studies.study
 from wellposed_studies import catalogue
-from wellposed_studies.data import Selection
 from wellposed_studies.discovery import find, names
 from wellposed_studies.errors import StudyError, UnknownStudy
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import run
 from wellposed_studies.study import Cell, Grid, by_profile
 

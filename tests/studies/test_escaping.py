@@ -130,7 +130,7 @@ def _typst_text(value: dict) -> str:
 
 
 def test_how_a_table_was_read_is_literal_in_the_record():
-    from wellposed_studies.plotting import manifest_block
+    from wellposed_studies.reporting.plotting import manifest_block
 
     hostile = "; ".join(HOSTILE)
     data = {"source": hostile, "notes": [hostile], "shapes": {}, "digest": "0" * 64}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from wellposed_studies.data import Selection, load_anew
-from wellposed_studies.own_table import open_table
-from wellposed_studies.plan import PlannedCell, make_plan
+from wellposed_studies.loading.data import Selection, load_anew
+from wellposed_studies.loading.own_table import open_table
+from wellposed_studies.running.plan import PlannedCell, make_plan
 
 STUDY = """
 import numpy as np

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from wellposed_studies import atomic
-from wellposed_studies.data import Selection
 from wellposed_studies.errors import StoreError
-from wellposed_studies.layout import cells_folder
-from wellposed_studies.results import load
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import run
-from wellposed_studies.store import Store
+from wellposed_studies.storing import atomic
+from wellposed_studies.storing.layout import cells_folder
+from wellposed_studies.storing.results import load
+from wellposed_studies.storing.store import Store
 
 HERE = Path(__file__).parent
 
@@ -139,7 +139,7 @@ def test_whichever_write_finds_the_disk_full(quick, tmp_path, contents, monkeypa
 
 
 def _cells(selection: Selection):
-    from wellposed_studies.plan import make_plan
+    from wellposed_studies.running.plan import make_plan
 
     return make_plan(selection).cells
 

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from wellposed_studies import catalogue, cli
-from wellposed_studies.layout import cells_folder
-from wellposed_studies.results import Results, load
-from wellposed_studies.store import Store
+from wellposed_studies.storing.layout import cells_folder
+from wellposed_studies.storing.results import Results, load
+from wellposed_studies.storing.store import Store
 
 STUDY = """
 from wellposed_studies.claims import Claim, at_least, exact
-from wellposed_studies.datasets import scikit_learn
+from wellposed_studies.loading.datasets import scikit_learn
 from wellposed_studies.study import Data, Grid, Study
 
 rows = lambda results: exact(len(results.data().y))
@@ -197,7 +197,7 @@ def test_output_in_any_encoding(study, encoding):
 
 def test_the_command_in_the_record_can_be_pasted(study):
     wellposed("run", study, *OWN)
-    from wellposed_studies.manifest import command_line
+    from wellposed_studies.storing.manifest import command_line
 
     before, sys.argv = sys.argv, ["/x/__main__.py", "run", "--data", "it's $5.csv"]
     try:

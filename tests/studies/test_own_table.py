@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wellposed_studies.data import Selection, data_sets, load_anew, load_data
 from wellposed_studies.discovery import find
 from wellposed_studies.errors import DataError, StudyError
-from wellposed_studies.own_table import OwnTable, describe, load_table, open_table
+from wellposed_studies.loading.data import Selection, data_sets, load_anew, load_data
+from wellposed_studies.loading.own_table import OwnTable, describe, load_table, open_table
 from wellposed_studies.runner import run
 
 
@@ -189,7 +189,7 @@ def test_its_name_does_not_hide_a_synthetic_set(toy):
 
 
 def test_a_file_is_read_once_and_again_when_it_has_changed(frame, tmp_path, monkeypatch):
-    from wellposed_studies import own_table
+    from wellposed_studies.loading import own_table
 
     calls, read_text = [], own_table.read_text
     monkeypatch.setattr(own_table, "read_text", lambda path: calls.append(path) or read_text(path))

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from wellposed_studies import load
-from wellposed_studies.plan import make_plan
 from wellposed_studies.runner import run
+from wellposed_studies.running.plan import make_plan
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     from pathlib import Path
 
-    from wellposed_studies.data import Selection
+    from wellposed_studies.loading.data import Selection
 
     toy = str(Path(__file__).parent / "toy_study.py")
     return run(Selection(toy, "quick", 0), tmp_path_factory.mktemp("results"))
@@ -92,7 +92,7 @@ def test_unknown_names_are_answered_with_known_ones(finished):
 
 
 def test_load_reads_the_last_run_and_computes_nothing(finished, monkeypatch):
-    from wellposed_studies.measuring import Measure
+    from wellposed_studies.running.measuring import Measure
 
     root = finished.folder.parents[2]
     monkeypatch.setattr(Measure, "__call__", None)

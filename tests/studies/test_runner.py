@@ -9,13 +9,14 @@ import logging
 import numpy as np
 import pytest
 
-from wellposed_studies import executors, runner
-from wellposed_studies.data import Selection
+from wellposed_studies import runner
 from wellposed_studies.errors import StudyError
-from wellposed_studies.layout import cells_folder
-from wellposed_studies.plan import make_plan
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import CellsFailed, Interrupted, Progress, run
-from wellposed_studies.store import Store
+from wellposed_studies.running import executors
+from wellposed_studies.running.plan import make_plan
+from wellposed_studies.storing.layout import cells_folder
+from wellposed_studies.storing.store import Store
 
 
 class Backwards:

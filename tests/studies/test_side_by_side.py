@@ -7,16 +7,16 @@ import time
 import pytest
 
 from wellposed.together import trainers
-from wellposed_studies.data import Selection
-from wellposed_studies.measuring import Measure
-from wellposed_studies.plan import make_plan
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import CellsFailed, run
-from wellposed_studies.side_by_side import measure_all
+from wellposed_studies.running.measuring import Measure
+from wellposed_studies.running.plan import make_plan
+from wellposed_studies.running.side_by_side import measure_all
 
 STUDY = """
 import random
 import numpy as np
-from wellposed_studies.datasets import scikit_learn
+from wellposed_studies.loading.datasets import scikit_learn
 from wellposed_studies.study import Grid, Study
 
 class Networks(Study):

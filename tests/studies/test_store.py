@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from wellposed_studies.encoding import to_tables
 from wellposed_studies.errors import StudyError
-from wellposed_studies.measuring import Outcome, _checked
-from wellposed_studies.plan import PlannedCell
-from wellposed_studies.store import Store, parquet_bytes
+from wellposed_studies.running.measuring import Outcome, _checked
+from wellposed_studies.running.plan import PlannedCell
+from wellposed_studies.storing.encoding import to_tables
+from wellposed_studies.storing.store import Store, parquet_bytes
 
 numbers = st.floats(allow_nan=False, width=32).map(float)
 always = {"loss": numbers | st.integers(-9, 9), "name": st.text(max_size=3) | st.none()}

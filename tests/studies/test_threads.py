@@ -9,9 +9,9 @@ import sys
 import pytest
 from threadpoolctl import threadpool_info
 
-from wellposed_studies.data import Selection
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import run
-from wellposed_studies.threads import VARIABLES, one_thread
+from wellposed_studies.running.threads import VARIABLES, one_thread
 
 STUDY = """
 from wellposed_studies.study import Data, Grid, Study
@@ -39,7 +39,7 @@ def test_cells_have_one_thread(tmp_path, n_jobs):
     (tmp_path / "threads.py").write_text(STUDY)
     code = (
         "import sys\n"
-        "from wellposed_studies.data import Selection\n"
+        "from wellposed_studies.loading.data import Selection\n"
         "from wellposed_studies.runner import run\n"
         f"results = run(Selection('threads.py', 'quick', 0), 'results', n_jobs={n_jobs})\n"
         "print(results.table()[['torch', 'others']].max().tolist())\n"

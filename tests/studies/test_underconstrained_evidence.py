@@ -18,7 +18,7 @@ from sklearn.utils import Bunch
 from wellposed_studies.catalogue.underconstrained import evidence, penalties
 from wellposed_studies.catalogue.underconstrained.data import balanced, linear_problem, widen
 from wellposed_studies.claims import Estimate
-from wellposed_studies.results import Results
+from wellposed_studies.storing.results import Results
 from wellposed_studies.study import Cell
 
 N = 12

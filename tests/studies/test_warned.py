@@ -9,8 +9,8 @@ import warnings
 import pytest
 
 from wellposed_studies import runner
-from wellposed_studies.data import Selection
-from wellposed_studies.warned import counted, tell
+from wellposed_studies.loading.data import Selection
+from wellposed_studies.running.warned import counted, tell
 
 STUDY = """
 import warnings

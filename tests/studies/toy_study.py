@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from wellposed_studies.claims import Claim, at_least, at_most, exact, mean_difference, proportion
-from wellposed_studies.datasets import scikit_learn
+from wellposed_studies.loading.datasets import scikit_learn
 from wellposed_studies.study import Data, Grid, Study, by_profile
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from ..plotting import WIDTH
+from ..reporting.plotting import WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..results import Results
+    from ..storing.results import Results
 
 
 def new(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) -> Any:

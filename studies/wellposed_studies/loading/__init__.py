@@ -11,5 +11,5 @@ From the file to the numbers that a study computes with:
 4. `preprocessing` makes inputs numbers, fitted on training rows only; `thinning` takes a random
    part of the rows.
 
-`wellposed_studies.own_table` puts these together.
+`wellposed_studies.loading.own_table` puts these together.
 """

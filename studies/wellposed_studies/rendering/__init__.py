@@ -15,7 +15,8 @@ line, so a report that renders here renders in Quarto. A report starts like this
 
     ```{python}
     import wellposed_studies
-    from wellposed_studies.plotting import Markdown, apply_theme, manifest_block, verdict_table
+    from wellposed_studies.reporting.plotting import Markdown, apply_theme, manifest_block
+    from wellposed_studies.reporting.plotting import verdict_table
 
     apply_theme()
     results = wellposed_studies.load("bias-variance")
@@ -82,7 +83,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..escaping import visible
-from ..results import DEFAULT_RESULTS
+from ..storing.results import DEFAULT_RESULTS
 from .errors import RenderError
 from .quarto import find_quarto, render_with_quarto
 from .sources import available, choose, reports_folder

@@ -9,8 +9,8 @@ from pathlib import Path
 from .. import catalogue
 from ..errors import suggest
 from ..escaping import shell, visible
-from ..layout import latest_run
-from ..results import DEFAULT_RESULTS, load
+from ..storing.layout import latest_run
+from ..storing.results import DEFAULT_RESULTS, load
 from .errors import RenderError
 
 logger = logging.getLogger(__name__)

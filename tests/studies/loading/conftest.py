@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wellposed_studies.own_table import describe, load_table, open_table
+from wellposed_studies.loading.own_table import describe, load_table, open_table
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from wellposed_studies.data import Selection, load_anew
 from wellposed_studies.errors import DataError
 from wellposed_studies.loading import limits
+from wellposed_studies.loading.data import Selection, load_anew
+from wellposed_studies.loading.own_table import open_table
 from wellposed_studies.loading.thinning import thin
-from wellposed_studies.own_table import open_table
-from wellposed_studies.plan import make_plan
+from wellposed_studies.running.plan import make_plan
 
 
 def npz(path, X: bytes):

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from wellposed_studies.errors import DataError
+from wellposed_studies.loading.own_table import load_table, open_table
 from wellposed_studies.loading.row_names import goes_by_a_numbers_name
-from wellposed_studies.own_table import load_table, open_table
 
 
 def agrees(table, columns) -> bool:

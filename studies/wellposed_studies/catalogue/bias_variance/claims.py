@@ -24,7 +24,7 @@ from .data import REGULARIZERS, word
 from .tables import Axis, decompositions, relative_slope, share_saved
 
 if TYPE_CHECKING:
-    from ...results import Results
+    from ...storing.results import Results
 
 #: How a sentence says that a regularizer gets stronger.
 STRONGER = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...escaping import mathtext
-from ...plotting import PALETTE
+from ...reporting.plotting import PALETTE
 from .._drawing import absent, new
 from .claims import ridge_closed_form
 from .data import REGULARIZERS, word
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ...results import Results
+    from ...storing.results import Results
 
 LABELS = {
     "l2": "L2 strength",

@@ -18,7 +18,7 @@ from .data import EPOCHS, REGULARIZERS, WIDTH, word
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...results import Results
+    from ...storing.results import Results
 
 SETTING = ["data", "regularizer", "strength", "sampling"]
 

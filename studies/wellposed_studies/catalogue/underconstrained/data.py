@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets import scikit_learn
 from ...errors import DataError
+from ...loading.datasets import scikit_learn
 from ...loading.preprocessing import as_numbers
 from ...study import Cell, Data, Profile
 from .._scaling import standardised

@@ -13,7 +13,7 @@ from ...claims import Estimate, choose_then_test, extreme, jackknife, mean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...results import Results
+    from ...storing.results import Results
 
 DRAWN = "gaussian"
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...escaping import mathtext
-from ...plotting import PALETTE
+from ...reporting.plotting import PALETTE
 from .._drawing import new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ...results import Results
+    from ...storing.results import Results
 
 GREY = "#7b8794"
 

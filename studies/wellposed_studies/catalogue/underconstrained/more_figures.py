@@ -8,7 +8,7 @@ import numpy as np
 
 from ...claims import mean
 from ...escaping import mathtext
-from ...plotting import PALETTE
+from ...reporting.plotting import PALETTE
 from .._drawing import absent, new
 from . import figures
 from .data import wave
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ...results import Results
+    from ...storing.results import Results
 
 PENALTIES = {"l1": (PALETTE[1], "D", "-."), "l2": (PALETTE[0], "s", "-")}
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..errors import Damaged
+from ..escaping import visible
+from ..running.measuring import Outcome
 from . import atomic
 from .encoding import to_rows
-from .errors import Damaged
-from .escaping import visible
-from .measuring import Outcome
 from .reading import read_bytes, table_from
 
 logger = logging.getLogger(__name__)

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError, suggest
-from .escaping import visible
-from .loading.columns import Column, understand
-from .loading.inputs import as_frame, understand_inputs
-from .loading.npz import read_npz
-from .loading.parquet import read_parquet
-from .loading.preprocessing import as_numbers
-from .loading.sheet import normal, some
-from .loading.target import Target, understand_target
-from .loading.text import read_text
-from .study import Task
+from ..errors import DataError, suggest
+from ..escaping import visible
+from ..study import Task
+from .columns import Column, understand
+from .inputs import as_frame, understand_inputs
+from .npz import read_npz
+from .parquet import read_parquet
+from .preprocessing import as_numbers
+from .sheet import normal, some
+from .target import Target, understand_target
+from .text import read_text
 
 MIN_ROWS = 20
 TEXT = (".csv", ".tsv", ".txt")

@@ -17,7 +17,7 @@ from typing import Protocol
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from .errors import StudyError
+from ..errors import StudyError
 from .measuring import Measure, Outcome
 from .plan import PlannedCell
 from .side_by_side import measure_all

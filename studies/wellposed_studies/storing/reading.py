@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import Damaged
-from .escaping import visible
+from ..errors import Damaged
+from ..escaping import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,6 +154,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     manifest = read_json(path)
     wrong = _mismatch(manifest, MANIFEST, "it")
+    if not wrong and not manifest["data"]:
+        wrong = "'data' is empty"
     if wrong:
         raise Damaged(
             f"{visible(path)} is damaged, or of another version of wellposed: {visible(wrong)}. "

@@ -16,8 +16,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from .escaping import visible
-from .runner import Progress
+from ..escaping import visible
+from .progress import Progress
 
 #: Seconds between the lines that stand in for the bar where there is no terminal.
 SECONDS_A_LINE = 30.0

@@ -13,7 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
-from .discovery import find
+from ..discovery import find
 from .measuring import Measure, Outcome, seed_global_streams
 from .plan import PlannedCell
 from .warned import counted

@@ -6,12 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from .data import DataSet, Selection, data_sets, load_anew
-from .digest import digest
-from .discovery import find
-from .errors import StudyError
-from .own_table import OwnTable
-from .study import Source, resolve
+from ..discovery import find
+from ..errors import StudyError
+from ..loading.data import DataSet, Selection, data_sets, load_anew
+from ..loading.digest import digest
+from ..loading.own_table import OwnTable
+from ..study import Source, resolve
 
 logger = logging.getLogger(__name__)
 

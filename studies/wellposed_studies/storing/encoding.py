@@ -16,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .errors import StudyError
-from .measuring import Outcome
-from .plan import PlannedCell
+from ..errors import StudyError
+from ..running.measuring import Outcome
+from ..running.plan import PlannedCell
 
 
 def to_rows(outcomes: Sequence[Outcome]) -> pa.Table:

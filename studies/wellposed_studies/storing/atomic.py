@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import Damaged, StoreError
-from .escaping import visible
+from ..errors import Damaged, StoreError
+from ..escaping import visible
 
 #: Names of files that are being written; what a killed run leaves of them is deleted.
 TEMPORARY = ".tmp-"

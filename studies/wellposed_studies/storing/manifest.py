@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .plan import Plan
+from ..running.plan import Plan
 
 PACKAGES = (
     "wellposed",
@@ -45,7 +45,7 @@ def environment() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "threads_per_cell": 1,
         "packages": {name: _version(name) for name in PACKAGES},
-        "commit": _commit(Path(__file__).resolve().parent),
+        "commit": _commit(Path(__file__).resolve().parents[1]),
     }
 
 

@@ -12,13 +12,13 @@ from typing import Literal
 
 import pandas as pd
 
-from .claims import Claim, Estimate, Threshold
-from .errors import Damaged
-from .escaping import shell, visible
-from .layout import latest_run
-from .reading import AGAIN, read_verdicts
-from .results import Results
-from .study import Source
+from ..claims import Claim, Estimate, Threshold
+from ..errors import Damaged
+from ..escaping import shell, visible
+from ..storing.layout import latest_run
+from ..storing.reading import AGAIN, read_verdicts
+from ..storing.results import Results
+from ..study import Source
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data import Selection, load_data
-from .discovery import find
-from .errors import StudyError
+from ..discovery import find
+from ..errors import StudyError
+from ..loading.data import Selection, load_data
+from ..study import RESERVED, Cell
 from .plan import PlannedCell
-from .study import RESERVED, Cell
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .escaping import code, markdown, shell
-from .fonts import FONT, fallback, warn_of
+from ..escaping import code, markdown, shell
+from ..fonts import FONT, fallback, warn_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .results import Results
+    from ..storing.results import Results
 
 #: Width of a full-width figure in inches; sub-figures side by side are drawn at half of it.
 WIDTH = 6.5
@@ -222,7 +222,7 @@ def own_table_note(results: Results) -> Markdown:
     Markdown
         Nothing if the run was on the study's own data.
     """
-    from .verdicts import not_asked
+    from ..judging.verdicts import not_asked
 
     own = results.manifest["own_table"]
     if own is None:
@@ -308,9 +308,9 @@ def study_table(results: str | os.PathLike[str] | None = None) -> Markdown:
     Markdown
         A study whose report lies in the current folder is linked to it.
     """
-    from .discovery import find, names
-    from .results import load
-    from .verdicts import claims_only
+    from ..discovery import find, names
+    from ..judging.verdicts import claims_only
+    from ..storing.results import load
 
     rows = []
     for name in names():

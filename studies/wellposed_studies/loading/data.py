@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..discovery import find
+from ..errors import DataError, StudyError
+from ..escaping import visible
+from ..study import Data, Profile, Source, Study, stream
 from .digest import digest
-from .discovery import find
-from .errors import DataError, StudyError
-from .escaping import visible
-from .loading.thinning import thin
 from .own_table import OwnTable, load_table
-from .study import Data, Profile, Source, Study, stream
+from .thinning import thin
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .errors import Damaged
-from .escaping import shell, visible
-from .fonts import fallback
+from ..errors import Damaged
+from ..escaping import shell, visible
+from ..fonts import fallback
 from .reading import AGAIN, read_manifest, read_table, read_verdicts
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-    from .study import Source
+    from ..study import Source
 
 #: Environment variable with the results folder that `load` reads when it is given none.
 RESULTS_VARIABLE = "WELLPOSED_RESULTS"
@@ -217,7 +217,7 @@ class Results:
         name : str or None
             Name of the data set; may be left out where there is only one.
         """
-        from .data import load_data, selection_from
+        from ..loading.data import load_data, selection_from
 
         if name is None:
             if len(self.data_names) != 1:
@@ -304,7 +304,7 @@ def load(name: str, results: str | os.PathLike[str] | None = None) -> Results:
     FileNotFoundError
         If there is no finished run, with the command that makes one.
     """
-    from .discovery import find
+    from ..discovery import find
     from .layout import latest_run
 
     source = find(name)

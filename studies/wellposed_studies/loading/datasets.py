@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .study import Data, Profile, Task
+from ..study import Data, Profile, Task
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ..errors import Damaged
+from ..study import Source
 from . import atomic, layout
-from .errors import Damaged
 from .reading import read_json
 from .store import Store
-from .study import Source
 
 
 @dataclass(frozen=True)

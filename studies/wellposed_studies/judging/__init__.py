@@ -1,0 +1,1 @@
+"""The claims of a study against its finished tables."""

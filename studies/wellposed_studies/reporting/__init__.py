@@ -1,0 +1,1 @@
+"""What documents and the terminal show of finished results."""

@@ -1,0 +1,1 @@
+"""From a study to measured cells: the plan, and ways to compute what is in it."""
