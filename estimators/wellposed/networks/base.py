@@ -130,9 +130,10 @@ class Network(Protocol):
         """Restore the buffers."""
         ...
 
-    def uncounted(self) -> AbstractContextManager[None]:
+    def uncounted(self, again: bool = False) -> AbstractContextManager[None]:
         """A block whose passes in training mode leave nothing behind.
 
-        Running statistics and the random numbers of a module's own layers are those of before.
+        Running statistics and the random numbers of a module's own layers are those of before. A
+        pass inside draws the numbers of the next pass outside or, if `again`, of the last one.
         """
         ...

@@ -116,7 +116,7 @@ class Flat:
     def restore(self, buffers: Sequence[Tensor]) -> None:
         """Restore the buffers."""
 
-    def uncounted(self) -> AbstractContextManager[None]:
+    def uncounted(self, again: bool = False) -> AbstractContextManager[None]:
         """A block whose passes leave nothing behind; none of these does."""
         return _NOTHING
 

@@ -93,6 +93,8 @@ class ModuleNetwork:
             )
         self._seed, self._module = seed, module.to(dtype)
         self._rng = generator(seed, "module")
+        self._last_numbers = self._rng.get_state()
+        self._counts = True  # passes in training mode, in statistics and random numbers
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
             raise ValueError(f"network={factory!r} returned a module without parameters to train.")
@@ -195,16 +197,19 @@ class ModuleNetwork:
         ]
 
     @contextmanager
-    def uncounted(self) -> Iterator[None]:
+    def uncounted(self, again: bool = False) -> Iterator[None]:
         """Leave running statistics and the module's random numbers as they were.
 
-        A pass inside the block draws the numbers that the next pass outside will draw.
+        A pass inside the block draws the numbers that the next pass outside will draw, or, if
+        `again`, those of the last one.
         """
-        buffers, numbers = self.buffers(), self._rng.get_state()
+        numbers, self._counts = self._rng.get_state(), False
+        if again:
+            self._rng.set_state(self._last_numbers)
         try:
             yield
         finally:
-            self.restore(buffers)
+            self._counts = True
             self._rng.set_state(numbers)
 
     def forward(
@@ -239,6 +244,8 @@ class ModuleNetwork:
     ) -> Tensor:
         """Outputs [1, out, B] in training mode."""
         self._module.train()
+        if self._counts:
+            self._last_numbers = self._rng.get_state()
         with self._regularized(masks, hidden, len(rows)), _seeded(self._rng):
             try:
                 return self._call(flat, rows).T[None]
@@ -261,6 +268,8 @@ class ModuleNetwork:
         for name, value in (*self._module.named_buffers(), *self._module.named_parameters()):
             if name not in tensors and value.is_floating_point():
                 tensors[name] = value.to(rows)  # float64 rows, shown to a float32 network
+        if not self._counts:  # the module writes its statistics into copies
+            tensors |= {n: tensors.get(n, b).clone() for n, b in self._module.named_buffers()}
         return functional_call(self._module, tensors, (rows,))
 
     @contextmanager

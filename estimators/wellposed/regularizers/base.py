@@ -217,6 +217,8 @@ class Regularizer(BaseEstimator):
         flat = weights.flat.detach().requires_grad_()
         with torch.enable_grad():
             value = self.value(weights.at(flat)).sum()
+        if not value.requires_grad:  # a constant
+            return torch.zeros_like(flat)
         return torch.autograd.grad(value, flat)[0]
 
     def correct(self, gradient: Tensor) -> None:

@@ -114,7 +114,7 @@ class Model:
     def _passed(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         if self._pass is not None and self._pass[0] is x:
             return self._pass[1:]
-        with self.network.uncounted():
+        with self.network.uncounted(again=self._pass is not None):
             return self._forward(x)
 
     def _forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
