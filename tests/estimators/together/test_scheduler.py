@@ -167,10 +167,20 @@ def test_stacks_are_cut_to_the_cache(digits, monkeypatch):
 
 def test_trainers_share_what_is_left(digits, monkeypatch):
     """Where no job can be submitted any more, no trainer is left without work."""
+    blocks, real = [], trainers.train
+
+    def train_once_all_is_shared(requests, abandoned=None):
+        end = time.monotonic() + 10
+        while blocks[-1]._queue and time.monotonic() < end:
+            time.sleep(1e-3)
+        return real(requests, abandoned)
+
+    monkeypatch.setattr(trainers, "train", train_once_all_is_shared)
     monkeypatch.setattr(queue, "_MIN_SHARE", 6)
     monkeypatch.setattr(trainers, "MAX_THREADS", 9)
     for n_trainers, expected in ((1, [24]), (2, [12, 12]), (3, [7, 8, 9]), (9, [6, 6, 6, 6])):
         with fit_together(n_trainers=n_trainers) as scheduler:
+            blocks.append(scheduler)
             GridSearchCV(NET, {"l2": STRENGTHS}, cv=3, refit=False).fit(*digits)
         assert sorted(scheduler.stack_sizes) == expected
 
