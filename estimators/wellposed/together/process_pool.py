@@ -187,10 +187,12 @@ class ProcessPool:
 
 def sendable(requests: Sequence[Request]) -> bool:
     """Whether requests can be trained in another process for less than it costs to send them."""
+    first = requests[0]
     rows = {id(r): r for request in requests for r in (request.rows, request.validation) if r}
     return (
-        requests[0].rows.table.device.type == "cpu"
-        and not requests[0].network.exact_rows  # a module of the user's own
+        first.rows.table.device.type == "cpu"
+        and not first.network.exact_rows  # a module of the user's own
+        and all(type(r) in REGULARIZERS.values() for r in first.regularizers.values())
         and sum(r.nbytes for r in rows.values()) <= _MAX_BYTES
         and [ACTIVATIONS, LOSSES, REGULARIZERS] == _KNOWN
     )

@@ -214,9 +214,12 @@ def test_what_is_not_sent(requests_of, monkeypatch):
     assert not process_pool.sendable(halves)
     module = requests_of(network=lambda n_inputs, n_outputs: torch.nn.Linear(n_inputs, n_outputs))
     assert not process_pool.sendable(module), "a module of the user's own"
+    own = type("Own", (REGULARIZERS["l2"],), {})(0.1)
+    for settings in ({"regularizers": [("own", own)]}, {"l2": own}):
+        assert not process_pool.sendable(requests_of(**settings)), "a regularizer of the user's own"
     with monkeypatch.context() as patch:
         patch.setitem(REGULARIZERS, "mine", REGULARIZERS["l2"])
-        assert not process_pool.sendable(requests), "a regularizer of the user's own"
+        assert not process_pool.sendable(requests), "a table that has been changed"
     with monkeypatch.context() as patch:
         patch.setitem(REGULARIZERS, "l2", type("L2", (REGULARIZERS["l2"],), {}))
         assert not process_pool.sendable(requests), "a changed one"
