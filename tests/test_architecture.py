@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import wellposed
+from wellposed.regularizers import REGULARIZERS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"wellposed": ROOT / "estimators", "wellposed_studies": ROOT / "studies"}
@@ -147,6 +149,40 @@ def test_mathematics_knows_nothing_of_threads(part: str) -> None:
     names = [name for name in modules("wellposed") if name.startswith(f"wellposed.{part}")]
     assert len(names) > 4
     assert not [name for name in names if imported(name) & concurrent]
+
+
+#: Where regularizers may be named: the constructor.
+CONSTRUCTOR = {"wellposed._parameters", "wellposed.net"}
+
+
+def named_regularizers(file: Path) -> Iterator[str]:
+    """Lines that name a regularizer's parameter in a text or an attribute of another object."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        found = set()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = set() if id(node) in docstrings else set(re.findall(r"\w+", node.value))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) != "self":
+            found = {node.attr}
+        for name in found & set(REGULARIZERS):
+            yield f"{file.name}:{node.lineno} names {name}"
+
+
+def test_no_module_names_a_regularizer() -> None:
+    """What a regularizer needs elsewhere, its class says."""
+    elsewhere = [
+        file
+        for name, file in modules("wellposed").items()
+        if name not in CONSTRUCTOR and not name.startswith("wellposed.regularizers")
+    ]
+    assert [line for file in elsewhere for line in named_regularizers(file)] == []
 
 
 @pytest.mark.parametrize("package", SOURCES)

@@ -99,8 +99,8 @@ class SkorchNet(NeuralNet):
             if type(callback).on_grad_computed is not Callback.on_grad_computed:
                 raise ValueError(
                     f"callbacks={name!r} ({type(callback).__name__}) acts on gradients before the "
-                    "step, which a stack computes for all networks at once. Use max_norm or "
-                    "norm_constraint to bound weights, or leave the callback out."
+                    "step, which a stack computes for all networks at once. Regularize by "
+                    "the estimator's parameters, or leave the callback out."
                 )
         return self
 

@@ -1,0 +1,51 @@
+"""Write README's table of regularizers, which follows from their classes and parameters."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from wellposed import NetClassifier
+from wellposed.regularizers import REGULARIZERS
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- regularizers: python docs/regularizers.py -->", "<!-- end -->"
+#: Parameters that regularize and are no classes: how long to train.
+FURTHER = {"early_stopping": "7.8", "retrain": "7.8"}
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = ["| hyperparameter | off | what it is | section | lbfgs |", "|---|---|---|---|---|"]
+    for parameter in fields(NetClassifier):
+        regularizer = REGULARIZERS.get(parameter.name)
+        if regularizer is not None:
+            section = regularizer.section
+            lbfgs = "no" if regularizer(0.1).why_not_lbfgs() else "yes"
+        elif parameter.name in FURTHER:
+            section, lbfgs = FURTHER[parameter.name], "no"
+        else:
+            continue
+        off = parameter.default
+        off = f"{off:g}" if isinstance(off, float) else str(off)
+        rows.append(
+            f"| `{parameter.name}` | {off} | {_sentence(parameter.metadata['text'])} | {section} "
+            f"| {lbfgs} |"
+        )
+    return "\n".join(rows)
+
+
+def _sentence(text: str) -> str:
+    """The first sentence without its reference to the book, for a cell of a table."""
+    text = re.sub(r" \((?:section|eq|algorithm|[A-Z][a-z]+ )[^)]*\)", "", " ".join(text.split()))
+    sentence = re.split(r"[.:](?:\s|$)", text, maxsplit=1)[0]
+    return sentence.replace("``", "`").replace("|", r"\|")
+
+
+def with_table(readme: str) -> str:
+    """README with the table as it should be."""
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.split(END, 1)[1]}"
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
