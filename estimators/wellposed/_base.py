@@ -169,9 +169,9 @@ class BaseNet(FittedNet):
         place: dict[str, Any] = {"dtype": _torch_dtype(arrays.X), "device": self.device}
         if afresh:
             return State(state.theta.to(**place), [], 0, state.buffers)
-        moments = state.moments if self.solver == self._made_by.solver else []
-        moments = [moment.to(**place) for moment in moments]
-        return State(state.theta.to(**place), moments, state.n_updates, state.buffers)
+        slots = state.slots if self.solver == self._made_by.solver else []
+        slots = [slot.to(**place) for slot in slots]
+        return State(state.theta.to(**place), slots, state.n_updates, state.buffers)
 
     def _request(
         self,

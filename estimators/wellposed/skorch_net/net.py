@@ -220,7 +220,7 @@ class SkorchNet(NeuralNet):
         """
         self._check_monitors(request)
         state, start = self.state, request.start
-        state.moments, state.n_updates = (start.moments, start.n_updates) if start else ([], 0)
+        state.slots, state.n_updates = (start.slots, start.n_updates) if start else ([], 0)
         X, y = arrays_of(request, request.rows)
         with one_thread(), interrupts() as interrupted:
             outcome = Outcome(state)
@@ -229,7 +229,7 @@ class SkorchNet(NeuralNet):
                 outcome = self._epochs(request, X, y, interrupted, abandoned)
                 with torch.no_grad():
                     state.theta.copy_(outcome.state.theta)
-                state.moments, state.n_updates = outcome.state.moments, outcome.state.n_updates
+                state.slots, state.n_updates = outcome.state.slots, outcome.state.n_updates
                 self.notify("on_train_end", X=X, y=y)
             except KeyboardInterrupt:
                 if interrupted.is_set():
@@ -247,7 +247,7 @@ class SkorchNet(NeuralNet):
     ) -> Outcome:
         start = replace(self.state)  # which stays, while `state` goes on
         stack = Stack([replace(request, start=start)], abandoned)
-        self.state.moments = [moment[0] for moment in stack.optimizer.moments]
+        self.state.slots = [slot[0] for slot in stack.optimizer.slots]
         stack.adopt(self.state)
         stack.on_batch_begin, stack.on_batch_end = self._batch_begin, self._batch_end
         held_out = request.validation

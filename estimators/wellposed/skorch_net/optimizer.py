@@ -29,15 +29,15 @@ class StackOptimizer(torch.optim.Optimizer):
     def state_dict(self) -> dict[str, Any]:
         state = self._network_state
         groups = [{key: g[key] for key in ("lr", "momentum")} for g in self.param_groups]
-        return {"param_groups": groups, "moments": state.moments, "n_updates": state.n_updates}
+        return {"param_groups": groups, "slots": state.slots, "n_updates": state.n_updates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for group, loaded in zip(self.param_groups, state_dict["param_groups"]):
             group.update(loaded)
         state = self._network_state
-        if state.moments:
-            for moment, loaded in zip(state.moments, state_dict["moments"]):
-                moment.copy_(loaded)
+        if state.slots:
+            for slot, loaded in zip(state.slots, state_dict["slots"]):
+                slot.copy_(loaded)
         else:
-            state.moments = [moment.clone() for moment in state_dict["moments"]]
+            state.slots = [slot.clone() for slot in state_dict["slots"]]
         state.n_updates = state_dict["n_updates"]

@@ -14,9 +14,9 @@ from torch import Tensor
 
 
 class Optimizer:
-    """State and step of K optimisers; ``moments`` are their running averages, each [K, P]."""
+    """State and step of K optimisers; ``slots`` are their running averages, each [K, P]."""
 
-    moments: list[Tensor]
+    slots: list[Tensor]
 
     def __init__(self, theta: Tensor, learning_rate: Sequence[float]) -> None:
         self.learning_rate = list(learning_rate)
@@ -33,7 +33,7 @@ class Optimizer:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these networks of the stack."""
-        self.moments = [moment[rows] for moment in self.moments]
+        self.slots = [slot[rows] for slot in self.slots]
         self.learning_rate = [self.learning_rate[k] for k in rows]
         self.rates = self.rates[rows]
 
@@ -54,15 +54,15 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(theta, learning_rate)
         self.momentum = theta.new_tensor(list(momentum)).unsqueeze(1)
-        self.moments = [torch.zeros_like(theta)] if any(momentum) else []
+        self.slots = [torch.zeros_like(theta)] if any(momentum) else []
 
     def keep(self, rows: Sequence[int]) -> None:
         super().keep(rows)
         self.momentum = self.momentum[rows]
 
     def step(self, theta: Tensor, grad: Tensor) -> None:
-        if self.moments:
-            grad = self.moments[0].mul_(self.momentum).add_(grad)
+        if self.slots:
+            grad = self.slots[0].mul_(self.momentum).add_(grad)
         theta.addcmul_(grad, self.rates, value=-1.0)
 
     def gain(self) -> Tensor:
@@ -76,7 +76,7 @@ class Adam(Optimizer):
 
     def __init__(self, theta: Tensor, learning_rate: Sequence[float], n_updates: int = 0) -> None:
         super().__init__(theta, learning_rate)
-        self.moments = [torch.zeros_like(theta), torch.zeros_like(theta)]
+        self.slots = [torch.zeros_like(theta), torch.zeros_like(theta)]
         self.n_updates = n_updates
         self._step = torch.full((), float(n_updates), device=theta.device)
 
@@ -92,7 +92,7 @@ class Adam(Optimizer):
     def step(self, theta: Tensor, grad: Tensor) -> None:
         self._step += 1
         lengths = [length for _, length in self._runs]
-        tensors = (theta, grad, *self.moments)
+        tensors = (theta, grad, *self.slots)
         parts = [t.split(lengths) if len(lengths) > 1 else (t,) for t in tensors]
         for (rate, _), theta_k, grad_k, mean_k, square_k in zip(self._runs, *parts):
             torch._fused_adam_(
@@ -113,5 +113,5 @@ class Adam(Optimizer):
         self.n_updates += 1
 
     def gain(self) -> Tensor:
-        v_hat = self.moments[1] / (1.0 - self.beta2**self.n_updates)
+        v_hat = self.slots[1] / (1.0 - self.beta2**self.n_updates)
         return self.rates / (v_hat.sqrt_() + self.eps)

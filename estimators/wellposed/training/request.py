@@ -193,7 +193,7 @@ class State:
     Attributes
     ----------
     theta : Tensor of shape (P,)
-    moments : list of Tensor of shape (P,)
+    slots : list of Tensor of shape (P,)
         The optimiser's running averages.
     n_updates : int
         Updates made since the parameters were fresh.
@@ -202,7 +202,7 @@ class State:
     """
 
     theta: Tensor
-    moments: list[Tensor]
+    slots: list[Tensor]
     n_updates: int
     buffers: list[Tensor] = field(default_factory=list)
 
@@ -210,14 +210,14 @@ class State:
         """Plain arrays: what is saved needs no torch, and is the same for equal numbers."""
         return {
             "theta": _array(self.theta),
-            "moments": [_array(moment) for moment in self.moments],
+            "slots": [_array(slot) for slot in self.slots],
             "n_updates": self.n_updates,
             "buffers": [_array(buffer) for buffer in self.buffers],
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.theta = torch.from_numpy(state["theta"])
-        self.moments = [torch.from_numpy(moment) for moment in state["moments"]]
+        self.slots = [torch.from_numpy(slot) for slot in state["slots"]]
         self.n_updates = state["n_updates"]
         self.buffers = [torch.from_numpy(buffer) for buffer in state["buffers"]]
 

@@ -114,9 +114,9 @@ class Stack:
             optimizer = Adam(self.theta, rates, first.updates_before)
         else:
             optimizer = SGD(self.theta, rates, [request.momentum for request in self.requests])
-        if first.start is not None and first.start.moments:
-            starts = [request.start.moments for request in self.requests if request.start]
-            optimizer.moments = [torch.stack(moment) for moment in zip(*starts)]
+        if first.start is not None and first.start.slots:
+            starts = [request.start.slots for request in self.requests if request.start]
+            optimizer.slots = [torch.stack(slot) for slot in zip(*starts)]
         return optimizer
 
     def _open_epochs(self) -> None:
@@ -221,7 +221,7 @@ class Stack:
     def adopt(self, state: State) -> None:
         """Train a stack of one in place: on this state's own tensors."""
         self.theta = state.theta[None]
-        self.optimizer.moments = [moment[None] for moment in state.moments]
+        self.optimizer.slots = [slot[None] for slot in state.slots]
         self._view()
 
     def _epoch_losses(self, rows: list[int]) -> tuple[list[float], list[bool]]:
@@ -329,6 +329,6 @@ class Stack:
 
     def state(self, k: int) -> State:
         """Copy where a network is."""
-        moments = [moment[k].clone() for moment in self.optimizer.moments]
+        slots = [slot[k].clone() for slot in self.optimizer.slots]
         n_updates = self.requests[k].updates_before + self.n_updates
-        return State(self.judged(k).clone(), moments, n_updates, self.network.buffers())
+        return State(self.judged(k).clone(), slots, n_updates, self.network.buffers())

@@ -128,7 +128,7 @@ def assert_same(outcome, alone):
     ours, theirs = outcome.state, alone.state
     exactly = {"rtol": 0, "atol": 0, "equal_nan": True}
     torch.testing.assert_close(ours.theta, theirs.theta, **exactly)
-    torch.testing.assert_close(ours.moments, theirs.moments, **exactly)
+    torch.testing.assert_close(ours.slots, theirs.slots, **exactly)
     assert ours.n_updates == theirs.n_updates
     for name in ("loss_curve", "validation_curve", "validation_scores"):
         np.testing.assert_array_equal(getattr(outcome, name), getattr(alone, name))

@@ -114,8 +114,8 @@ class TestBestEpoch:
         assert stopped.n_epochs == stopped.best_epoch + 20
         assert stopped.state.n_updates == short.state.n_updates
         assert torch.equal(stopped.state.theta, short.state.theta)
-        assert len(stopped.state.moments) == {"adam": 2, "sgd": 1}[solver]
-        for restored, reference in zip(stopped.state.moments, short.state.moments):
+        assert len(stopped.state.slots) == {"adam": 2, "sgd": 1}[solver]
+        for restored, reference in zip(stopped.state.slots, short.state.slots):
             assert torch.equal(restored, reference)
 
     def test_without_a_rise_all_epochs_are_made(self, noisy):

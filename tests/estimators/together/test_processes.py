@@ -87,7 +87,7 @@ def assert_equal(outcomes, expected):
         for name, value in vars(other).items():
             if name == "state":
                 assert torch.equal(outcome.state.theta, value.theta) or outcome.error
-                assert all(map(torch.equal, outcome.state.moments, value.moments)) or outcome.error
+                assert all(map(torch.equal, outcome.state.slots, value.slots)) or outcome.error
                 assert outcome.state.n_updates == value.n_updates
             elif name == "error":
                 assert str(outcome.error) == str(value)
