@@ -21,18 +21,50 @@ from .bias_variance import (
 )
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
+from .regularizers import (
+    L1,
+    L2,
+    SAM,
+    ActivityL1,
+    Adversarial,
+    Averaging,
+    Dropout,
+    InputDropout,
+    InputNoise,
+    LabelSmoothing,
+    MaxNorm,
+    NormConstraint,
+    Regularizer,
+    WeightDecay,
+    WeightNoise,
+)
 
 if TYPE_CHECKING:
     from .together import fit_together
     from .together.backend import TogetherBackend
 
 __all__ = [
+    "L1",
+    "L2",
+    "SAM",
+    "ActivityL1",
+    "Adversarial",
+    "Averaging",
     "BiasVarianceDisplay",
     "BiasVarianceResult",
     "DivergenceError",
+    "Dropout",
+    "InputDropout",
+    "InputNoise",
     "KnownTruth",
+    "LabelSmoothing",
+    "MaxNorm",
     "NetClassifier",
     "NetRegressor",
+    "NormConstraint",
+    "Regularizer",
+    "WeightDecay",
+    "WeightNoise",
     "bias_variance",
     "decompose_log",
     "decompose_squared",

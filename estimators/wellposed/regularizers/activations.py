@@ -30,6 +30,7 @@ class ActivityL1(Regularizer):
     """
 
     name, symbol, section, acts_on = "activity_l1", "alpha", "7.10", "hidden units"
+    typical = (1e-5, 0.1)
     paper = "Olshausen and Field 1996"
     needs_hidden = True
 

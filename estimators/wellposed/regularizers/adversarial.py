@@ -58,6 +58,7 @@ class Adversarial(Regularizer):
     """
 
     name, symbol, section, acts_on = "adversarial", "epsilon", "7.13", "inputs"
+    typical = (0.01, 0.3)
     paper = "Goodfellow et al. 2015; Madry et al. 2018"
     not_for_lbfgs = "shows other rows at every step"
     _parameter_constraints: ClassVar[dict[str, Any]] = {

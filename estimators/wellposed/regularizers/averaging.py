@@ -26,6 +26,7 @@ class Averaging(Regularizer):
     """
 
     name, symbol, section, acts_on = "averaging", "share", "8.7.3", "steps"
+    typical = (0.1, 0.9)
     paper = "Polyak and Juditsky 1992"
     interval = Range(Real, 0, 1, closed="both")
     needs_all_updates = True

@@ -19,6 +19,7 @@ class MaxNorm(Regularizer):
     """
 
     name, symbol, section = "max_norm", "c", "7.2"
+    typical = (5.0, 0.3)
     paper = "Srebro, Rennie and Jaakkola 2005; Hinton et al. 2012"
     needs_hidden = True
 
@@ -36,6 +37,7 @@ class NormConstraint(Regularizer):
     """
 
     name, symbol, section = "norm_constraint", "k", "7.2"
+    typical = (10.0, 0.5)
 
     def project(self, weights: Weights) -> None:
         squares = torch.stack([w.square().flatten(1).sum(1) for w in weights.layers]).sum(0)

@@ -63,6 +63,7 @@ class Dropout(_Masking):
     """Share of hidden units dropped at each step (section 7.12), inverted."""
 
     name, symbol, section, acts_on = "dropout", "p", "7.12", "hidden units"
+    typical = (0.05, 0.7)
     paper = "Srivastava et al. 2014"
     needs_hidden = True
     instead: ClassVar = {"module": "put nn.Dropout into the module"}
@@ -82,6 +83,7 @@ class InputDropout(_Masking):
     """Share of inputs dropped at each step, inverted."""
 
     name, symbol, section, acts_on = "input_dropout", "p", "7.12", "inputs"
+    typical = (0.02, 0.4)
     paper = "Srivastava et al. 2014"
 
     def begin(self, setting: Setting) -> None:

@@ -24,6 +24,7 @@ class InputNoise(Regularizer):
     """
 
     name, symbol, section, acts_on = "input_noise", "sigma", "7.5", "inputs"
+    typical = (0.02, 0.5)
     paper = "Bishop 1995"
     random = True
 
@@ -43,6 +44,7 @@ class WeightNoise(Regularizer):
     """
 
     name, symbol, section = "weight_noise", "eta", "7.5"
+    typical = (0.001, 0.1)
     random = True
 
     def begin(self, setting: Setting) -> None:
@@ -64,6 +66,7 @@ class LabelSmoothing(Regularizer):
     """
 
     name, symbol, section, acts_on = "label_smoothing", "epsilon", "7.5.1", "targets"
+    typical = (0.01, 0.3)
     paper = "Szegedy et al. 2015"
     interval = Range(Real, 0, 1, closed="left")
     for_numbers = False

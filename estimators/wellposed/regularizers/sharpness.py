@@ -36,6 +36,7 @@ class SAM(Regularizer):
     """
 
     name, symbol, section = "sam", "rho", "7.5"
+    typical = (0.01, 0.3)
     paper = "Foret et al. 2021; Kwon et al. 2021"
     _parameter_constraints: ClassVar[dict[str, Any]] = {"adaptive": ["boolean"]}
 

@@ -16,6 +16,7 @@ class L2(Regularizer):
     """Adds ``l2 / 2 ||w||^2`` to the objective (section 7.1.1, eq. 7.2)."""
 
     name, symbol, section = "l2", "alpha", "7.1.1"
+    typical = (1e-5, 0.1)
 
     def value(self, weights: Weights) -> Tensor:
         return self.strength * 0.5 * weights.flat.square().sum(1)
@@ -34,6 +35,7 @@ class L1(Regularizer):
     """Adds ``l1 ||w||_1`` (section 7.1.2, eq. 7.18), by proximal steps: zeros are exact."""
 
     name, symbol, section = "l1", "alpha", "7.1.2"
+    typical = (1e-5, 0.03)
 
     def value(self, weights: Weights) -> Tensor:
         return self.strength * weights.flat.abs().sum(1)
@@ -53,6 +55,7 @@ class WeightDecay(Regularizer):
     """
 
     name, symbol, section = "weight_decay", "lambda", "7.1.1"
+    typical = (1e-3, 1.0)
     paper = "Loshchilov and Hutter 2019"
     instead: ClassVar = {"lbfgs": "use l2"}
 

@@ -23,22 +23,6 @@ from wellposed.training import train
 from wellposed.training.request import Request, Rows
 
 SIZES = [1, 2, 3, 16, 33, 64]
-STRENGTHS = {
-    "l2": (1e-4, 0.3),
-    "l1": (1e-4, 0.05),
-    "weight_decay": (1e-4, 0.3),
-    "max_norm": (0.3, 3.0),
-    "norm_constraint": (0.5, 3.0),
-    "dropout": (0.05, 0.8),
-    "input_dropout": (0.05, 0.5),
-    "input_noise": (0.01, 1.0),
-    "weight_noise": (0.001, 0.1),
-    "label_smoothing": (0.01, 0.3),
-    "adversarial": (0.01, 0.3),
-    "activity_l1": (1e-4, 0.1),
-    "sam": (0.01, 0.2),
-    "averaging": (0.1, 1.0),
-}
 #: What a stack has in common, besides strengths.
 OPTIONS = {
     "adversarial": [
@@ -96,7 +80,8 @@ def draw_requests(structure, K, seed):
             init="auto" if s["hidden"] else "glorot",
             regularizers={
                 name: REGULARIZERS[name](
-                    float(rng.uniform(*STRENGTHS[name])), **s["options"].get(name, {})
+                    float(rng.uniform(*sorted(REGULARIZERS[name].typical))),
+                    **s["options"].get(name, {}),
                 )
                 for name in names
             },
@@ -105,6 +90,10 @@ def draw_requests(structure, K, seed):
         )
         for _ in range(K)
     ]
+
+
+def strength(name, rng):
+    return float(rng.uniform(*sorted(REGULARIZERS[name].typical)))
 
 
 def draw_rows(s, rng):
@@ -245,7 +234,7 @@ def test_strength_varies_inside_a_stack(name):
     structure = {**EVERYTHING, "regularizers": {name}, "early_stopping": False}
     (first,) = draw_requests(structure, 1, seed=4)
     first = replace(first, max_epochs=5, max_updates=None)
-    low, high = STRENGTHS[name]
+    low, high = REGULARIZERS[name].typical
     requests = [
         replace(first, regularizers={name: REGULARIZERS[name](s)})
         for s in np.linspace(low, high, 5)
