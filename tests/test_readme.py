@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import wellposed_studies
 from wellposed import NetClassifier, NetRegressor
 from wellposed.regularizers import REGULARIZERS
 from wellposed_studies.cli import main
@@ -76,6 +77,22 @@ def test_the_own_study_runs_and_its_claim_holds(
             done = CliRunner().invoke(main, shlex.split(command)[1:], catch_exceptions=False)
             assert done.exit_code == 0, done.output
     assert "held" in done.output
+
+
+def test_the_study_of_the_guide_for_contributors_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    code = next(block for block in blocks if "Study(" in block)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "help_study.py").write_text(code, encoding="utf-8")
+    done = CliRunner().invoke(main, ["run", "./help_study.py", "-q"], catch_exceptions=False)
+    assert "36 cells on diabetes" in done.output
+    assert "not run" in done.output
+    results = wellposed_studies.load("./help_study.py", "results")
+    assert results.verdicts["verdict"].tolist() != ["not run"]
+    assert results.figure("strengths").axes[0].get_xlabel() == "L2 strength"
 
 
 def test_the_table_is_that_of_the_classes() -> None:

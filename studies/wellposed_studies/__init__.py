@@ -5,9 +5,20 @@ a run has finished, for reports and notebooks. `as_numbers` and `input_encoder` 
 user's table that has text or holes.
 """
 
-from .study import Cell, Data, Grid, Study, by_profile
+from .study import Cell, Data, Grid, Study, by_profile, sweep
 
-__all__ = ["Cell", "Data", "Grid", "Study", "as_numbers", "by_profile", "input_encoder", "load"]
+__all__ = [
+    "Cell",
+    "Data",
+    "Grid",
+    "Study",
+    "as_numbers",
+    "by_profile",
+    "input_encoder",
+    "load",
+    "scikit_learn",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -19,4 +30,8 @@ def __getattr__(name: str) -> object:
         from .loading import preprocessing
 
         return getattr(preprocessing, name)
+    if name == "scikit_learn":
+        from .loading.datasets import scikit_learn
+
+        return scikit_learn
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -72,7 +72,7 @@ def list_studies(names: tuple[str, ...]) -> None:
         say(source.name, bold=True, nl=False)
         say(f"  {study.title}")
         minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
-        data = ", ".join(study.data)
+        data = ", ".join(study.data_sets)
         about = f"; {', '.join(minutes)} on two cores" if minutes else ""
         n = len(study.claims)
         say(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")

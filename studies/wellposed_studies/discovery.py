@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
 from . import catalogue
-from .claims import Claim
-from .errors import StudyError, UnknownStudy, suggest
+from .errors import StudyError, UnknownStudy, WrongForm, suggest
 from .escaping import visible
-from .study import Source, Study
+from .study import Experiment, Source, Study
 
 
 def names() -> list[str]:
@@ -98,27 +97,37 @@ def _from_file(path: str, changed: int) -> Source:
     sys.modules[module_name] = module
     try:
         loader.exec_module(module)
+    except WrongForm as error:
+        del sys.modules[module_name]
+        raise WrongForm(f"{path}: {error}") from error
     except (Exception, SystemExit) as error:
         del sys.modules[module_name]
-        raise StudyError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise StudyError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}{_moved_to(error)}"
+        ) from error
     return _source(name, path, module)
+
+
+def _moved_to(error: BaseException) -> str:
+    """Where a module of this package is now that a file imports from its earlier place."""
+    package, _, name = (getattr(error, "name", None) or "").rpartition(".")
+    if not isinstance(error, ModuleNotFoundError) or package != __package__:
+        return ""
+    for folder in sorted(f.name for f in Path(__file__).parent.iterdir() if f.is_dir()):
+        place = f"{package}.{folder}.{name}"
+        if importlib.util.find_spec(f"{package}.{folder}") and importlib.util.find_spec(place):
+            return f". It is {place} now."
+    return ""
 
 
 def _source(name: str, spec: str, module: ModuleType) -> Source:
     """The one study in `module`, checked."""
     path = str(module.__file__)
-    found = [
-        value
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, Study)
-        and value.__module__ == module.__name__
-        and not value.__name__.startswith("_")
-    ]
+    found = {id(value): key for key, value in vars(module).items() if isinstance(value, Study)}
     if len(found) != 1:
-        what = ", ".join(c.__name__ for c in found) or "none"
-        raise StudyError(f"{path} has to define one subclass of Study; it defines {what}.")
-    study = found[0]()
+        what = ", ".join(found.values()) or "none"
+        raise StudyError(f"{path} has to make one object of Study; it makes {what}.")
+    study = vars(module)[next(iter(found.values()))]
     _check(path, study)
     return Source(name=name, spec=spec, path=path, code=_code(Path(path)), study=study)
 
@@ -131,40 +140,38 @@ def _code(path: Path) -> str:
 
 def _check(path: str, study: Study) -> None:
     """Refuse a declaration that cannot work, before anything is run."""
-    kind = type(study).__name__
     if not study.title:
-        raise StudyError(f"{path}: {kind} has no title.")
-    if not study.data:
-        raise StudyError(f"{path}: {kind} has no data.")
-    if not study.factors:
+        raise StudyError(f"{path}: the study has no title.")
+    if not study.data_sets:
+        raise StudyError(f"{path}: the study has no data.")
+    if not study.experiments:
         raise StudyError(
-            f"{path}: {kind} has no factors; a study without any has factors = [Grid({{}})]."
+            f"{path}: the study has no experiment, a function under @study.experiment(...)."
         )
-    for grid in study.factors:
-        for name in grid.data or ():
-            if name not in study.data:
-                raise StudyError(
-                    f"{path}: a grid of {kind} names the data set {name!r}. "
-                    f"{suggest(name, study.data)}"
-                )
-    if type(study).measure is Study.measure:
-        raise StudyError(f"{path}: {kind} has no `measure(self, cell)`, which computes a cell.")
-    factors = {name for grid in study.factors for name in grid.factors}
-    for part in study.seeded_by:
-        if part not in {"data", "repetition"} | factors:
+    for experiment in study.experiments.values():
+        _check_experiment(path, study, experiment)
+    for what, names in (
+        ("claim", {claim.name: claim.data for claim in study.claims}),
+        ("figure", {figure.name: figure.data for figure in study.figures.values()}),
+    ):
+        for name, data in names.items():
+            _check_data(path, study, f"the {what} {name!r}", [data] if data is not None else [])
+
+
+def _check_experiment(path: str, study: Study, experiment: Experiment) -> None:
+    what = f"the experiment {experiment.name!r}"
+    _check_data(path, study, what, experiment.data or ())
+    for grid in experiment.grids:
+        _check_data(path, study, f"a grid of {what}", grid.data or ())
+    known = ["experiment", "data", "repetition", *sorted(experiment.factors)]
+    for part in experiment.seeded_by:
+        if part not in known:
+            raise StudyError(f"{path}: seeded_by of {what} names {part!r}. {suggest(part, known)}")
+
+
+def _check_data(path: str, study: Study, what: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in study.data_sets:
             raise StudyError(
-                f"{path}: seeded_by of {kind} names {part!r}. "
-                f"{suggest(part, ['data', 'repetition', *sorted(factors)])}"
-            )
-    seen = set()
-    for claim in study.claims:
-        if not isinstance(claim, Claim):
-            raise StudyError(f"{path}: claims of {kind} holds {claim!r}; expected Claim(...)s.")
-        if claim.name in seen:
-            raise StudyError(f"{path}: {kind} has two claims named {claim.name!r}.")
-        seen.add(claim.name)
-        if claim.data is not None and claim.data not in study.data:
-            raise StudyError(
-                f"{path}: claim {claim.name!r} names the data set {claim.data!r}. "
-                f"{suggest(claim.data, study.data)}"
+                f"{path}: {what} names the data set {name!r}. {suggest(name, study.data_sets)}"
             )

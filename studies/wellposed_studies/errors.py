@@ -21,6 +21,12 @@ class UnknownStudy(StudyError):
     exit_code = 2
 
 
+class WrongForm(StudyError):
+    """A study's file is written in a form of an earlier version."""
+
+    exit_code = 2
+
+
 class DataError(StudyError):
     """A user's table cannot be used as it is; the message is one line, whatever names are in it."""
 

@@ -125,6 +125,14 @@ def run(
     return finished
 
 
+def _by_experiment(outcomes: list[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes that are stored together: what other experiments measure must not matter."""
+    parted: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        parted.setdefault(outcome.cell.experiment, []).append(outcome)
+    return parted
+
+
 def _check_pointer(path: Path) -> None:
     """Refuse a folder where the pointer to the last run is to be written, before computing."""
     if path.is_dir() and not path.is_symlink():
@@ -187,7 +195,8 @@ def _compute_missing(
             for outcomes in stream:
                 good = [outcome for outcome in outcomes if outcome.measured is not None]
                 failed += [outcome for outcome in outcomes if outcome.measured is None]
-                store.add(good, record)
+                for name, those in _by_experiment(good).items():
+                    store.add(those, record | {"experiment": name})
                 done += len(good)
                 for outcome in outcomes:
                     warned.update(outcome.warned)
@@ -209,8 +218,8 @@ def _compute_missing(
         raise CellsFailed(
             f"{len(failed)} of {len(missing)} cells failed, most often ({count}) with: {message}."
             f"{stopped} {done} new cells are stored, the failed ones are tried again by the next "
-            f"run. The first to fail was {first.cell.data_name}, {first.cell.params}, repetition "
-            f"{first.cell.repetition}.",
+            f"run. The first to fail was {first.cell.experiment} on {first.cell.data_name}, "
+            f"{first.cell.params}, repetition {first.cell.repetition}.",
             first.trace,
         )
 
@@ -225,7 +234,7 @@ def _warn_if_code_changed(store: Store, plan: Plan) -> None:
     ):
         logger.warning(
             "%s has changed since some of its stored cells were computed, and is still version "
-            "%d. If what `measure`, `prepare` or a loader computes has changed, raise its "
+            "%d. If what an experiment, `prepare` or a loader computes has changed, raise its "
             "`version`: the stored cells are used as they are.",
             plan.source.path,
             study.version,
@@ -236,7 +245,6 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
     """Write tables, verdicts and manifest to a new folder, then make it the latest run."""
     name = plan.source.name
     parts = list(store.parts())
-    tables, arrays, timings = to_tables(plan.cells, plan.factors, parts)
     wanted = {cell.key for cell in plan.cells}
     computed_by: Counter[str] = Counter()
     for part in parts:
@@ -247,11 +255,10 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = manifest | {"finished": finished, "computed_by": dict(sorted(computed_by.items()))}
     try:
-        for kind, content in (("tables", tables), ("arrays", arrays)):
-            atomic.make_folder(folder / kind)
-            for table_name, table in sorted(content.items()):
-                atomic.write(folder / kind / f"{table_name}.parquet", parquet_bytes(table))
-        atomic.write(folder / "timings.parquet", parquet_bytes(timings))
+        timings = [
+            _write_tables(plan, experiment, parts, folder) for experiment in plan.experiments
+        ]
+        atomic.write(folder / "timings.parquet", parquet_bytes(pa.concat_tables(timings)))
         atomic.write(folder / "manifest.json", _json(manifest))
         results = Results(folder, plan.source)
         _derive(results)
@@ -266,14 +273,24 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
     return results
 
 
+def _write_tables(plan: Plan, experiment: str, parts: list[pa.Table], folder: Path) -> pa.Table:
+    """Write the tables of an experiment; the seconds of each of its cells."""
+    cells = [cell for cell in plan.cells if cell.experiment == experiment]
+    factors = plan.experiments[experiment]["factors"]
+    mine = [part for part in parts if record_of(part).get("experiment") == experiment]
+    tables, arrays, timings = to_tables(cells, factors, mine)
+    for kind, content in (("tables", tables), ("arrays", arrays)):
+        atomic.make_folder(folder / kind / experiment)
+        for name, table in sorted(content.items()):
+            atomic.write(folder / kind / experiment / f"{name}.parquet", parquet_bytes(table))
+    place = [pa.array([experiment] * len(timings)), timings["data"], timings["repetition"]]
+    names = ["experiment", "data", "repetition", "seconds"]
+    return pa.table([*place, timings["seconds"]], names)
+
+
 def _derive(results: Results) -> None:
     """Compute and write the tables that a study derives from all cells."""
-    for name, function in results.source.study.derived.items():
-        if name in results.table_names:
-            raise StudyError(
-                f"{results.name} derives a table {name!r}, and `measure` returns one of that name "
-                "already. Choose another."
-            )
+    for name, function in results.source.study.derived_tables.items():
         try:
             frame = function(results)
         except Exception as error:

@@ -20,27 +20,38 @@ from wellposed_studies.reporting import plotting
 from wellposed_studies.runner import run
 from wellposed_studies.running.plan import Selection
 
-STUDY = '''
-from wellposed_studies.claims import Claim, at_least, exact
-from wellposed_studies.study import Data, Grid, Study
+STUDY = """
+from wellposed_studies import Study
+from wellposed_studies.claims import at_least, exact
+
+study = Study(title="Small {name}", summary="Three numbers.")
+about = {{"measured": "x", "oracle": "-"}}
 
 
-class Small(Study):
-    """Three numbers."""
+@study.data("none", task="regression")
+def none(rng, profile):
+    return {{"a": 1.0}}
 
-    title = "Small {name}"
-    summary = "Three numbers."
-    data = {{"none": Data(lambda rng, profile: {{"a": 1.0}}, task="regression", synthetic=True)}}
-    factors = [Grid({{"x": [1, 2, 3]}})]
-    claims = [
-        Claim("yes", "True_ish.", "x", at_least(1), "-", "7.1", lambda r: exact(2.0)),
-        Claim("no", "False.", "x", at_least(3), "-", "7.2", lambda r: exact(2.0)),
-        Claim("broken", "Broken.", "x", at_least(0), "-", "7.3", lambda r: 1 / 0),
-    ]
 
-    def measure(self, cell):
-        return {{"y": float(cell.params["x"])}}
-'''
+@study.experiment(x=[1, 2, 3])
+def small(cell, x):
+    return {{"y": float(x)}}
+
+
+@study.claim("True_ish.", at_least(1), source="7.1", **about)
+def yes(results):
+    return exact(2.0)
+
+
+@study.claim("False.", at_least(3), source="7.2", **about)
+def no(results):
+    return exact(2.0)
+
+
+@study.claim("Broken.", at_least(0), source="7.3", **about)
+def broken(results):
+    return 1 / 0
+"""
 
 
 @pytest.fixture

@@ -16,9 +16,16 @@ from scipy import stats
 from sklearn.utils import Bunch
 
 from wellposed.bias_variance import decompose_squared
-from wellposed_studies.catalogue.bias_variance import claims, tables
-from wellposed_studies.catalogue.bias_variance.data import REGULARIZERS, split
-from wellposed_studies.claims import Estimate
+from wellposed_studies.catalogue.bias_variance import checks, known_truth
+from wellposed_studies.catalogue.bias_variance.setup import REGULARIZERS
+from wellposed_studies.claims import (
+    Axis,
+    Estimate,
+    relative_slope,
+    saved_by_best,
+    too_much_hurts,
+)
+from wellposed_studies.loading.training_sets import split
 
 N = 20  # repetitions, the first ten to choose by
 
@@ -38,21 +45,29 @@ def assert_is(estimate: Estimate, value: float, error: float, n: int, of: int = 
     assert (estimate.n, estimate.of) == (n, of)
 
 
-class GivenAxis:
+class GivenAxis(Axis):
     """An axis of given components (n_settings, N), the network without regularizer at `off`."""
 
     def __init__(self, regularizer: str, off: int = 0, **components: np.ndarray) -> None:
-        self.regularizer, self.off, self.components = regularizer, off, components
         n_settings = len(next(iter(components.values())))
-        self.settings = [(regularizer, float(k)) for k in range(n_settings)]
-        self.settings[off] = ("none", 0.0)
-        self.where = {"sampling": "independent"}
+        settings = [(regularizer, float(k)) for k in range(n_settings)]
+        settings[off] = ("none", 0.0)
+        strengths = [strength for _, strength in settings]
+        super().__init__(regularizer, settings, strengths, off, pd.DataFrame())
+        object.__setattr__(self, "components", components)
 
     def matrix(self, component: str) -> np.ndarray:
         return self.components[component]
 
-    def estimates(self, component: str) -> pd.DataFrame:
-        return pd.DataFrame({"remainder": np.zeros(len(self.settings))})
+
+class Experiments(dict):
+    """What experiments measured on one data set."""
+
+    data_names = ("given",)
+
+    def __init__(self, data: Bunch, **cells: Any) -> None:
+        super().__init__(cells)
+        self.data = lambda: data
 
 
 def errors_of(levels: list[tuple[float, float]], seed: int) -> np.ndarray:
@@ -68,16 +83,13 @@ LEVELS = [(4.0, 4.0), (2.0, 1.0), (1.8, 3.0), (3.5, 3.6)]
 
 
 @pytest.fixture
-def axes(monkeypatch: pytest.MonkeyPatch) -> dict[str, GivenAxis]:
+def axes() -> dict[str, GivenAxis]:
     """Of six regularizers dropout loses least by going to the strongest, and L1 most."""
     strongest = dict(zip(REGULARIZERS, (3.8, 4.8, 3.6, 4.0, 4.2, 4.4)))
-    made = {
+    return {
         name: GivenAxis(name, error=errors_of([*LEVELS[:3], (3.5, strongest[name])], seed))
         for seed, name in enumerate(REGULARIZERS)
     }
-    monkeypatch.setattr(claims, "_axis", lambda results, name: made[name])
-    monkeypatch.setattr(claims, "_axes", lambda results, loss: list(made.values()))
-    return made
 
 
 # ------------------------------------------------------------------ chosen on one half
@@ -87,23 +99,23 @@ def test_a_trade_is_chosen_on_the_first_half_and_measured_on_the_other(axes: dic
     errors = axes["l2"].matrix("error")[:, N // 2 :]
     value, error = leave_one_out(lambda off, on: 1 - on.mean() / off.mean(), errors[0], errors[2])
     assert value == pytest.approx(0.25, abs=0.02)
-    assert_is(claims.trade_pays(None, "l2"), value, error, N // 2)
+    assert_is(axes["l2"].saved_by_chosen(), value, error, N // 2)
 
 
 def test_off_may_stand_anywhere_on_an_axis(axes: dict) -> None:
     """As the plain width does, between narrower and wider ones."""
-    axes["l2"].off = 3
+    object.__setattr__(axes["l2"], "off", 3)
     errors = axes["l2"].matrix("error")[:, N // 2 :]
     value, error = leave_one_out(lambda off, on: 1 - on.mean() / off.mean(), errors[3], errors[2])
-    assert_is(claims.trade_pays(None, "l2"), value, error, N // 2)
+    assert_is(axes["l2"].saved_by_chosen(), value, error, N // 2)
 
 
 def test_the_best_of_all_is_chosen_on_the_first_half_too(axes: dict) -> None:
     axes["width"].components["error"][2, : N // 2] -= 0.5
-    axes["l2"].off = 3
+    object.__setattr__(axes["l2"], "off", 3)
     off, on = axes["l2"].matrix("error")[3, N // 2 :], axes["width"].matrix("error")[2, N // 2 :]
     value, error = leave_one_out(lambda off, on: 1 - on.mean() / off.mean(), off, on)
-    found = claims.best_pays(None, "squared")
+    found = saved_by_best(list(axes.values()))
     assert_is(found, value, error, N // 2)
     assert found.note == "width"
 
@@ -116,7 +128,7 @@ def test_too_much_is_judged_by_the_regularizer_that_loses_least(axes: dict) -> N
             lambda last, chosen, off: (last - chosen).mean() / off.mean(), *errors[[3, 2, 0]]
         )
     assert min(shares, key=lambda name: shares[name][0]) == "dropout"
-    found = claims.too_much_hurts(None)
+    found = too_much_hurts(list(axes.values()))
     assert_is(found, *shares["dropout"], N // 2, of=6)
     assert found.note == "dropout"
 
@@ -133,23 +145,24 @@ def widths(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     P = scale * rng.normal(size=(4, N, 50))
     axis = GivenAxis("width", error=np.ones((4, N)))
 
-    def decompositions(results: object, part: slice = slice(None)) -> list[tuple[dict, Any]]:
+    def decompositions(results: object, part: slice, experiments: list) -> list[tuple[dict, Any]]:
+        assert experiments == ["independent"]
         found = []
         for setting, predictions in zip(axis.settings, P):
             row = dict(zip(("regularizer", "strength"), setting))
             result = decompose_squared(predictions[part], f=np.zeros(50), noise=0.0)
-            found.append(({**row, "sampling": "independent"}, result))
-            found.append(({**row, "sampling": "bootstrap"}, None))
+            found.append((row, result))
         return found
 
-    monkeypatch.setattr(claims, "decompositions", decompositions)
-    monkeypatch.setattr(claims, "_axis", lambda results, name: axis)
+    monkeypatch.setattr(known_truth, "decompositions", decompositions)
+    monkeypatch.setattr(known_truth, "place", lambda results: None)
+    monkeypatch.setattr(known_truth, "axis_at", lambda results, place, name: axis)
     return P
 
 
 def test_the_peak_is_chosen_on_one_half_and_tested_on_the_other(widths: np.ndarray) -> None:
     later = widths[:, N // 2 :].var(axis=1, ddof=1).mean(axis=1)
-    found = claims.variance_peaks(None)
+    found = known_truth.variance_peaks(None)
     assert found.value == pytest.approx(later[1] - later[3], rel=1e-9)  # the higher end is meant
     assert (found.n, found.of) == (N // 2, 2)
     both = np.swapaxes(widths[[1, 3], N // 2 :], 0, 1)
@@ -161,7 +174,7 @@ def test_the_peak_is_chosen_on_one_half_and_tested_on_the_other(widths: np.ndarr
 
 def test_variance_that_is_highest_at_an_end_has_no_peak(widths: np.ndarray) -> None:
     widths[3] *= 10
-    found = claims.variance_peaks(None)
+    found = known_truth.variance_peaks(None)
     assert found.at(0.95)[1] < 0
 
 
@@ -182,17 +195,17 @@ def test_a_slope_is_the_least_of_the_axes_and_its_interval_is_paired() -> None:
     slopes = np.array([np.polyfit(range(4), a.matrix("bias"), 1)[0] for a in axes])
     off = axes[1].matrix("error")[0]
     expected = leave_one_out(lambda s, o: s.mean() / o.mean(), slopes[1], off)
-    found = tables.relative_slope(axes, bias=1)
+    found = relative_slope(axes, {"bias": 1})
     assert_is(found, *expected, N, of=3)
     assert found.note == "L1"
 
 
 def test_what_is_left_of_the_bias_of_votes_widens_the_interval_of_their_slope() -> None:
     axis = GivenAxis("l2", **lines(1.0, -0.5, 6))
-    plain = tables.relative_slope([axis], bias=1)
-    remainder = pd.DataFrame({"remainder": [0.9, 0.6, 0.3, 0.0]})  # falls by 0.3 a step
-    axis.estimates = lambda component: remainder  # type: ignore[method-assign]
-    found = tables.relative_slope([axis], bias=1)
+    plain = relative_slope([axis], {"bias": 1})
+    remainder = np.array([0.9, 0.6, 0.3, 0.0])  # falls by 0.3 a step
+    object.__setattr__(axis, "remainder", lambda component: remainder)
+    found = relative_slope([axis], {"bias": 1})
     reach = plain.at(0.95)[1] - plain.value
     added = stats.t.ppf(0.975, N - 1) * 0.3 / axis.matrix("error")[0].mean()
     assert found.value == plain.value
@@ -200,21 +213,19 @@ def test_what_is_left_of_the_bias_of_votes_widens_the_interval_of_their_slope() 
     assert found.value - found.at(0.95)[0] == pytest.approx(np.hypot(reach, added))
 
 
-def test_of_a_rise_and_a_fall_the_smaller_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_rise_and_a_fall_the_smaller_is_judged() -> None:
     axis = GivenAxis("l2", **lines(1.0, -0.5, 3))
-    monkeypatch.setattr(claims, "_axis", lambda results, name: axis)
     falls = -np.polyfit(range(4), axis.matrix("variance"), 1)[0]
     expected = leave_one_out(lambda s, o: s.mean() / o.mean(), falls, axis.matrix("error")[0])
-    found = claims.moves(None, "l2")
+    found = relative_slope([axis], {"bias": 1, "variance": -1})
     assert_is(found, *expected, N, of=2)
     assert found.note == "variance"
 
 
-def test_each_component_has_to_move_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_component_has_to_move_its_own_way() -> None:
     given = [GivenAxis("l2", **lines(1, -1, 4)), GivenAxis("l1", **lines(0.5, -0.2, 5))]
-    monkeypatch.setattr(claims, "_axes", lambda results, loss: given)
     for component, sign, slope in (("bias", 1, 0.5), ("variance", -1, 0.2)):
-        found = claims.all_move(None, "log", component=component, sign=sign)
+        found = relative_slope(given, {component: sign})
         assert found.value == pytest.approx(slope / 5, rel=0.1)
         assert found.of == 2
 
@@ -248,14 +259,14 @@ def test_terms_that_do_not_add_up_at_one_point_are_found(
             loss=loss, predictions=predictions, terms=("bias", "variance"), per_point=per_point
         )
         settings.append(({"data": "d"}, result))
-    monkeypatch.setattr(claims, "decompositions", lambda results: settings)
+    monkeypatch.setattr(checks, "decompositions", lambda results: settings)
     results = SimpleNamespace(data=lambda name: Bunch(y_test=Y))
-    assert claims.adds_up(results).value == pytest.approx(1e-3)
+    assert checks.adds_up(results).value == pytest.approx(1e-3)
 
 
 def test_one_network_that_is_not_ridge_is_enough() -> None:
     table = pd.DataFrame({"repetition": [0, 0, 1, 1], "ridge_distance": [1e-9, 1e-3, 1e-9, 1e-9]})
-    found = claims.ridge_distance(SimpleNamespace(table=lambda: table))
+    found = checks.ridge_fit({"fixed_design": SimpleNamespace(table=lambda: table)})
     assert (found.value, found.n) == (1e-3, 2)
 
 
@@ -275,9 +286,10 @@ def test_components_are_as_far_from_ridge_as_a_t_test_says() -> None:
         truth = np.mean((hat @ data.f - data.f_test) ** 2), (hat**2).sum(axis=1).mean()
         for values, value in zip((bias2, variance), truth):
             expected.append(abs(stats.ttest_1samp(values, value).statistic))
-    results = SimpleNamespace(data=lambda: data, stacked=lambda name: pd.DataFrame(rows))
+    cells = SimpleNamespace(stacked=lambda name: pd.DataFrame(rows))
+    results = Experiments(data, fixed_design=cells)
     assert np.argmax(expected) in (2, 3)
-    assert claims.ridge_components(results).value == pytest.approx(max(expected), rel=1e-9)
+    assert checks.ridge_components(results).value == pytest.approx(max(expected), rel=1e-9)
 
 
 def test_the_sum_of_terms_is_compared_with_the_errors_of_the_same_training_sets(
@@ -285,25 +297,24 @@ def test_the_sum_of_terms_is_compared_with_the_errors_of_the_same_training_sets(
 ) -> None:
     rng = np.random.default_rng(0)
     axis = GivenAxis("l2", error=np.ones((2, N)))
-    monkeypatch.setattr(claims, "_axis", lambda results, name: axis)
+    monkeypatch.setattr(checks, "axes_at", lambda results, place: [axis])
     data = Bunch(f_test=rng.normal(size=7), noise=0.25)
     offsets = rng.normal(size=(1, N, 1))  # a training set that is bad is so at all strengths
     P = data.f_test + 0.3 * offsets + 0.2 * rng.normal(size=(2, N, 7))
     errors = ((P - data.f_test) ** 2).mean(axis=2) + data.noise + 0.01 * rng.normal(size=(2, N))
     settings = pd.MultiIndex.from_tuples(axis.settings, names=["regularizer", "strength"])
     stacked = settings.to_frame(index=False).assign(prediction=list(P))
-    results = SimpleNamespace(
-        data=lambda: data,
-        matrix=lambda *names, **where: pd.DataFrame(errors, index=settings),
-        stacked=lambda name, **where: stacked,
+    cells = SimpleNamespace(
+        matrix=lambda *names: pd.DataFrame(errors, index=settings), stacked=lambda name: stacked
     )
+    results = Experiments(data, independent=cells)
     pairs = P.reshape(2, N // 2, 2, 7)
     variance = pairs.var(axis=2, ddof=1).mean(axis=2)
     bias2 = ((pairs.mean(axis=2) - data.f_test) ** 2).mean(axis=2) - variance / 2
     sums = (bias2 + variance + data.noise).mean(axis=0)
     per_pair = errors.reshape(2, N // 2, 2).mean(axis=(0, 2))
     expected = leave_one_out(lambda s, e: s.mean() / e.mean() - 1, sums, per_pair)
-    assert_is(claims.fresh_error(results), *expected, N // 2)
+    assert_is(checks.fresh_error(results), *expected, N // 2)
 
 
 # ------------------------------------------------------------------ test rows stay unseen

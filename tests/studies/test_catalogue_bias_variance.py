@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +16,31 @@ from sklearn.linear_model import Ridge
 from sklearn.utils import Bunch
 
 from wellposed.bias_variance import decompose_zero_one
-from wellposed_studies.catalogue.bias_variance import BiasVariance, claims, tables
-from wellposed_studies.catalogue.bias_variance.data import (
-    EPOCHS,
-    REGULARIZERS,
-    WIDTH,
-    split,
-    subsample,
-    truth,
+from wellposed_studies.catalogue.bias_variance import (
+    checks,
+    known_truth,
+    study,
+    tables,
 )
-from wellposed_studies.claims import Claim, Estimate
+from wellposed_studies.catalogue.bias_variance.setup import EPOCHS, REGULARIZERS, WIDTH, truth
+from wellposed_studies.claims import (
+    Axis,
+    Claim,
+    Estimate,
+    relative_slope,
+    saved_by_best,
+    share_saved,
+    slope,
+)
 from wellposed_studies.discovery import find
 from wellposed_studies.loading.data import Selection
 from wellposed_studies.loading.own_table import open_table
+from wellposed_studies.loading.training_sets import split, subsample
 from wellposed_studies.runner import run
 from wellposed_studies.storing.results import Results
 from wellposed_studies.study import Grid
 
-CLAIMS = {claim.name: claim for claim in BiasVariance.claims}
+CLAIMS = {claim.name: claim for claim in study.claims}
 
 
 def held(claim: Claim, estimate: Estimate) -> bool:
@@ -46,12 +54,12 @@ def held(claim: Claim, estimate: Estimate) -> bool:
 def smaller() -> Iterator[None]:
     """All axes at two strengths, four repetitions, few epochs."""
     with pytest.MonkeyPatch.context() as patch:
-        grids = [
-            Grid({**g.factors, "strength": _two(g.factors["strength"])}, g.data)
-            for g in BiasVariance.factors
-        ]
-        patch.setattr(BiasVariance, "factors", grids)
-        patch.setattr(BiasVariance, "repetitions", 4)
+        for name, experiment in study.experiments.items():
+            grids = tuple(
+                Grid({**g.factors, "strength": _two(g.factors["strength"])}, g.data)
+                for g in experiment.grids
+            )
+            patch.setitem(study.experiments, name, replace(experiment, grids=grids, repetitions=4))
         patch.setitem(EPOCHS, "regression", 12)
         patch.setitem(EPOCHS, "classification", 12)
         yield
@@ -84,7 +92,7 @@ def test_a_bias_without_its_correction_is_found_out(
     claim = CLAIMS[name]
     view = finished.restricted_to(claim.data)
     before = claim.test(view).value
-    corrected = claims.in_lots
+    corrected = checks.in_lots
 
     def uncorrected(P: np.ndarray, data: Bunch) -> list:
         lots = corrected(P, data)
@@ -92,7 +100,7 @@ def test_a_bias_without_its_correction_is_found_out(
             lot._means["bias2"] += lot.variance / lot.n_repetitions
         return lots
 
-    monkeypatch.setattr(claims, "in_lots", uncorrected)
+    monkeypatch.setattr(checks, "in_lots", uncorrected)
     after = claim.test(view).value
     assert claim.threshold.contains(before, before)
     assert not claim.threshold.contains(after, after)
@@ -145,7 +153,9 @@ def test_a_trade_is_chosen_by_the_first_half_of_the_errors_and_measured_on_the_o
 @pytest.mark.slow
 def test_components_are_those_of_the_stored_predictions(finished: Results) -> None:
     """Bias² + noise on diabetes, by hand for one setting."""
-    row = finished.stacked("prediction", data="diabetes", regularizer="dropout").iloc[-1]
+    row = (
+        finished["subsample"].stacked("prediction", data="diabetes", regularizer="dropout").iloc[-1]
+    )
     P, y = row["prediction"].astype(float), finished.data("diabetes").y_test
     by_hand = np.mean((P.mean(0) - y) ** 2 - P.var(0, ddof=1) / len(P))
     table = finished.table("components", data="diabetes", regularizer="dropout")
@@ -213,7 +223,7 @@ def constructed(tmp_path: Path) -> Callable[..., Results]:
         (folder / "tables").mkdir(parents=True)
         pd.concat(pseudo).to_parquet(folder / "tables" / "pseudo_values.parquet", index=False)
         pd.DataFrame(components).to_parquet(folder / "tables" / "components.parquet", index=False)
-        manifest = {"data": {"synthetic": {"answers_to": ["synthetic"]}}, "factors": []}
+        manifest = {"data": {"synthetic": {"answers_to": ["synthetic"]}}, "experiments": {}}
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return Results(folder, find("bias-variance"), only="synthetic")
 
@@ -226,32 +236,32 @@ UP, DOWN = np.array([0.1, 0.12, 0.15, 0.2, 0.5, 1.0]), np.array([0.9, 0.7, 0.4, 
 @pytest.mark.parametrize("regularizer", REGULARIZERS)
 def test_a_textbook_trade_is_held(constructed: Callable[..., Results], regularizer: str) -> None:
     results = constructed(UP, DOWN)
-    assert held(CLAIMS["moves-l2"], claims.moves(results, regularizer))
-    pays = claims.trade_pays(results, regularizer)
+    assert held(CLAIMS["moves-l2"], known_truth.moves(results, regularizer))
+    pays = known_truth.trade_pays(results, regularizer)
     assert held(CLAIMS["trade-pays-l2"], pays)
     assert pays.value == pytest.approx(0.6, abs=0.02)  # (1.0 - 0.4) / 1.0
     assert pays.n == 20
-    assert held(CLAIMS["best-inside"], claims.too_much_hurts(results))
+    assert held(CLAIMS["best-inside"], known_truth.too_much_hurts(results))
 
 
 def test_a_regularizer_that_only_adds_bias_fails(constructed: Callable[..., Results]) -> None:
     results = constructed(UP, np.full(6, 0.5))
-    moves = claims.moves(results, "l2")
+    moves = known_truth.moves(results, "l2")
     assert not held(CLAIMS["moves-l2"], moves)
     assert moves.note == "variance"  # which does not fall
-    assert not held(CLAIMS["trade-pays-l2"], claims.trade_pays(results, "l2"))
-    assert claims.trade_pays(results, "l2").value == 0.0  # "off" was chosen
+    assert not held(CLAIMS["trade-pays-l2"], known_truth.trade_pays(results, "l2"))
+    assert known_truth.trade_pays(results, "l2").value == 0.0  # "off" was chosen
 
 
 def test_a_best_strength_at_the_end_fails(constructed: Callable[..., Results]) -> None:
     results = constructed(np.full(6, 0.1), DOWN)
-    assert not held(CLAIMS["best-inside"], claims.too_much_hurts(results))
+    assert not held(CLAIMS["best-inside"], known_truth.too_much_hurts(results))
 
 
 def test_a_bias_that_falls_fails_although_it_pays(constructed: Callable[..., Results]) -> None:
     results = constructed(UP[::-1], DOWN)
-    assert not held(CLAIMS["moves-l2"], claims.moves(results, "l2"))
-    assert held(CLAIMS["trade-pays-l2"], claims.trade_pays(results, "l2"))
+    assert not held(CLAIMS["moves-l2"], known_truth.moves(results, "l2"))
+    assert held(CLAIMS["trade-pays-l2"], known_truth.trade_pays(results, "l2"))
 
 
 def test_claims_and_tables_say_the_same(constructed: Callable[..., Results]) -> None:
@@ -259,12 +269,12 @@ def test_claims_and_tables_say_the_same(constructed: Callable[..., Results]) -> 
     results = constructed(UP, DOWN)
     slopes = tables.slopes(results).set_index(["regularizer", "component"])
     for name in REGULARIZERS:
-        moves = claims.moves(results, name)
+        moves = known_truth.moves(results, name)
         component, sign = moves.note, {"bias": 1, "variance": -1}[moves.note]
         row = slopes.loc[(name, component)]
         ends = sorted([sign * row["low"], sign * row["high"]])
         np.testing.assert_allclose([moves.value, *moves.at(0.95)], [sign * row["slope"], *ends])
-        pays = claims.trade_pays(results, name)
+        pays = known_truth.trade_pays(results, name)
         (low, high), (lower, higher) = pays.at(0.95), pays.at(0.995)
         assert lower < low < pays.value < high < higher
     wider = t.ppf(1 - 0.025 / len(slopes), 39) / t.ppf(0.975, 39)  # Bonferroni
@@ -276,18 +286,15 @@ def test_claims_and_tables_say_the_same(constructed: Callable[..., Results]) -> 
 
 
 def test_without_an_error_there_is_no_share_of_it(constructed: Callable[..., Results]) -> None:
-    assert np.isnan(tables.share_saved(np.zeros(5), np.ones(5)).value)
+    assert np.isnan(share_saved(np.zeros(5), np.ones(5)).value)
     results = constructed(np.zeros(6), np.zeros(6), spread=0.0)
-    assert np.isnan(claims.moves(results, "l2").value)
-    assert claims.trade_pays(results, "l2").value == 0.0
+    assert np.isnan(known_truth.moves(results, "l2").value)
+    assert known_truth.trade_pays(results, "l2").value == 0.0
 
 
 def test_where_no_regularizer_was_chosen_none_is_named(constructed: Callable[..., Results]) -> None:
     results = constructed(UP, np.full(6, 0.5))
-    axes = [claims._axis(results, name) for name in REGULARIZERS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(claims, "_axes", lambda results, loss: axes)
-        estimate = claims.best_pays(results, "squared")
+    estimate = saved_by_best(tables.axes_at(results, known_truth.place(results)))
     assert (estimate.value, estimate.note) == (0.0, "no regularizer")
 
 
@@ -296,7 +303,7 @@ def test_the_strength_is_judged_on_other_repetitions_than_it_was_chosen_on(
 ) -> None:
     """Where no strength is better than another, choosing among six does not look like a gain."""
     results = constructed(np.full(6, 0.3), np.full(6, 0.3), spread=0.1)
-    gains = [claims.trade_pays(results, name) for name in REGULARIZERS]
+    gains = [known_truth.trade_pays(results, name) for name in REGULARIZERS]
     n_held = sum(held(CLAIMS["trade-pays-l2"], gain) for gain in gains)
     assert n_held <= binom.ppf(0.999, len(gains), 0.05)
 
@@ -309,7 +316,7 @@ def test_closed_form_is_ridge() -> None:
     X, X_test, w = rng.normal(size=(30, 8)), rng.normal(size=(50, 8)), rng.normal(size=8)
     data = Bunch(X=X, f=X @ w, X_test=X_test, f_test=X_test @ w, noise=0.7)
     alpha = 0.2
-    known = claims.ridge_closed_form(data, alpha)
+    known = checks.ridge_closed_form(data, alpha)
     Y = data.f[:, np.newaxis] + np.sqrt(0.7) * rng.normal(size=(30, 20_000))
     ridge = Ridge(alpha=30 * alpha, fit_intercept=False)
     P = ridge.fit(X, Y).predict(X_test).T
@@ -349,27 +356,26 @@ def test_only_four_inputs_matter() -> None:
 # ------------------------------------------------------------------ intervals of slopes
 
 
-class VotingAxis:
+class VotingAxis(Axis):
     """An axis of five strengths under the 0-1 loss, of votes with known probabilities."""
-
-    regularizer = "l2"
-    off = 0
 
     def __init__(self, p: np.ndarray, R: int, rng: np.random.Generator) -> None:
         y = np.zeros(p.shape[1], dtype=int)
         draws = rng.random((R, p.shape[1], 1))  # repetitions are paired along the axis
-        self.results = [
+        super().__init__("l2", [], [], 0, pd.DataFrame(), self.left)
+        votes = [
             decompose_zero_one((draws > q.cumsum(axis=1)).sum(axis=2), y=y, classes=[0, 1, 2])
             for q in p
         ]
+        object.__setattr__(self, "results", votes)
 
     def matrix(self, component: str) -> np.ndarray:
         name = {"bias": "bias_plus_noise", "variance": "net_variance"}.get(component, component)
         return np.array([result.pseudo_values[name] for result in self.results])
 
-    def estimates(self, component: str) -> pd.DataFrame:
+    def left(self, component: str) -> np.ndarray:
         name = {"bias": "bias_plus_noise", "variance": "net_variance"}[component]
-        return pd.DataFrame({"remainder": [r.remainders[name] for r in self.results]})
+        return np.array([r.remainders[name] for r in self.results])
 
 
 @pytest.mark.parametrize("component", ["bias", "variance"])
@@ -379,11 +385,8 @@ def test_slopes_of_the_zero_one_loss_cover_as_often_as_they_say(component: str) 
     p = np.array([(1 - w) * start + w * end for w in np.linspace(0, 1, 5)])
     bias = (p.argmax(axis=2) != 0).mean(axis=1)
     wrong = 1 - p[:, :, 0].mean(axis=1)
-    true = tables.slope(bias if component == "bias" else wrong - bias) / wrong[0]
-    found = [
-        tables.relative_slope([VotingAxis(p, 30, rng)], **{component: 1})  # type: ignore[list-item]
-        for _ in range(60)
-    ]
+    true = slope(bias if component == "bias" else wrong - bias) / wrong[0]
+    found = [relative_slope([VotingAxis(p, 30, rng)], {component: 1}) for _ in range(60)]
     ends = np.array([estimate.at(0.95) for estimate in found])
     covered = ((ends[:, 0] <= true) & (true <= ends[:, 1])).sum()
     assert covered >= binom.ppf(0.001, len(found), 0.90)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,15 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from wellposed_studies.catalogue.underconstrained import Underconstrained, evidence
-from wellposed_studies.catalogue.underconstrained.data import balanced, widen
-from wellposed_studies.catalogue.underconstrained.linear import (
-    descend,
-    minimum_l1,
-    regressor,
+from wellposed_studies.catalogue.underconstrained import (
+    least_norm,
+    penalties,
+    separable,
+    study,
 )
+from wellposed_studies.catalogue.underconstrained.data import balanced, widen
+from wellposed_studies.catalogue.underconstrained.least_l1 import basis_pursuit
+from wellposed_studies.catalogue.underconstrained.linear import descend, regressor
 from wellposed_studies.catalogue.underconstrained.separable import maximum_margin
 from wellposed_studies.claims import Claim, Estimate
 from wellposed_studies.discovery import find
@@ -27,7 +28,7 @@ from wellposed_studies.runner import run
 from wellposed_studies.storing.results import Results
 from wellposed_studies.study import Grid
 
-CLAIMS = {claim.name: claim for claim in Underconstrained.claims}
+CLAIMS = {claim.name: claim for claim in study.claims}
 SLOW_VALUES = {"steps": 1000, "k": [3, 60]}
 
 
@@ -42,12 +43,12 @@ def held(claim: Claim, estimate: Estimate) -> bool:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """All questions on three repetitions, with few steps and two sparsities."""
     with pytest.MonkeyPatch.context() as patch:
-        small = [
-            Grid({k: SLOW_VALUES.get(k, v) for k, v in g.factors.items()}, g.data)
-            for g in Underconstrained.factors
-        ]
-        patch.setattr(Underconstrained, "factors", small)
-        patch.setattr(Underconstrained, "repetitions", 3)
+        for name, experiment in study.experiments.items():
+            small = tuple(
+                Grid({k: SLOW_VALUES.get(k, v) for k, v in g.factors.items()}, g.data)
+                for g in experiment.grids
+            )
+            patch.setitem(study.experiments, name, replace(experiment, grids=small, repetitions=3))
         folder = tmp_path_factory.mktemp("results")
         return run(Selection("underconstrained", "quick", 3), folder)
 
@@ -98,7 +99,7 @@ def test_real_tables_have_more_columns_than_rows(finished: Results) -> None:
 def test_minimum_l1_beats_every_other_solution() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(4, 9)), rng.normal(size=4)
-    w = minimum_l1(X, y)
+    w = basis_pursuit(X, y)
     np.testing.assert_allclose(X @ w, y, atol=1e-9)
     null = np.linalg.svd(X)[2][4:].T
     others = w + rng.normal(size=(2000, 5)) * np.logspace(-6, 1, 2000)[:, np.newaxis] @ null.T
@@ -173,13 +174,18 @@ def test_a_wide_table_stays_and_of_many_classes_the_largest_two() -> None:
 def constructed(tmp_path: Path) -> Callable[..., Results]:
     """Results that consist of the given tables."""
 
-    def make(**frames: pd.DataFrame) -> Results:
-        (tmp_path / "tables").mkdir()
+    def make(experiment: str, **frames: pd.DataFrame) -> Results:
+        folder = tmp_path / "tables" / experiment
+        folder.mkdir(parents=True)
         for name, frame in frames.items():
-            frame.to_parquet(tmp_path / "tables" / f"{name}.parquet", index=False)
-        manifest = {"data": {"gaussian": {"answers_to": ["gaussian"]}}, "factors": []}
-        (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-        return Results(tmp_path, find("underconstrained"))
+            frame.assign(data="gaussian").to_parquet(folder / f"{name}.parquet", index=False)
+        manifest = {
+            "data": {"gaussian": {"answers_to": ["gaussian"]}},
+            "experiments": {experiment: {"data": ["gaussian"], "factors": []}},
+        }
+        results = Results(tmp_path, find("underconstrained"))
+        results.manifest = manifest
+        return results
 
     return make
 
@@ -200,19 +206,21 @@ def test_growth_as_theory_has_it_is_held(constructed: Callable[..., Results]) ->
     table = growth_table(
         lambda t, l2: 3 - 1 / (1 + t**2) if l2 else 1 + 2 * np.log(t), lambda t: 60 / np.log(t + 2)
     )
-    results = constructed(growth=table)
-    assert held(CLAIMS["norm-grows"], evidence.log_linear(results))
-    assert held(CLAIMS["norm-stops"], evidence.stops(results))
-    assert held(CLAIMS["angle-falls"], evidence.per_decade(results, "angle", -1))
-    assert held(CLAIMS["margin-rises"], evidence.per_decade(results, "margin", 1))
+    results = constructed("growth", growth=table)
+    assert held(CLAIMS["norm-grows"], separable.norm_grows(results))
+    assert held(CLAIMS["norm-stops"], separable.norm_stops(results))
+    assert held(CLAIMS["angle-falls"], separable.per_decade(results, "angle", -1))
+    assert held(CLAIMS["margin-rises"], separable.per_decade(results, "margin", 1))
 
 
 def test_growth_of_another_kind_fails(constructed: Callable[..., Results]) -> None:
-    results = constructed(growth=growth_table(lambda t, l2: t**0.5, lambda t: 10 + np.log(t)))
-    assert not held(CLAIMS["norm-grows"], evidence.log_linear(results))
-    assert not held(CLAIMS["norm-stops"], evidence.stops(results))
-    assert not held(CLAIMS["angle-falls"], evidence.per_decade(results, "angle", -1))
-    assert not held(CLAIMS["margin-rises"], evidence.per_decade(results, "margin", 1))
+    results = constructed(
+        "growth", growth=growth_table(lambda t, l2: t**0.5, lambda t: 10 + np.log(t))
+    )
+    assert not held(CLAIMS["norm-grows"], separable.norm_grows(results))
+    assert not held(CLAIMS["norm-stops"], separable.norm_stops(results))
+    assert not held(CLAIMS["angle-falls"], separable.per_decade(results, "angle", -1))
+    assert not held(CLAIMS["margin-rises"], separable.per_decade(results, "margin", 1))
 
 
 @pytest.mark.parametrize("power", [0.05, 0.15, -0.15])
@@ -221,14 +229,16 @@ def test_a_power_of_the_steps_is_not_their_logarithm(
 ) -> None:
     """A straight line against log t fits t^.15 with an R² above .99."""
     table = growth_table(lambda t, l2: t.astype(float) ** power, lambda t: 60 / np.log(t + 2))
-    assert not held(CLAIMS["norm-grows"], evidence.log_linear(constructed(growth=table)))
+    assert not held(CLAIMS["norm-grows"], separable.norm_grows(constructed("growth", growth=table)))
 
 
 def test_a_norm_that_falls_in_a_straight_line_does_not_grow(
     constructed: Callable[..., Results],
 ) -> None:
-    results = constructed(growth=growth_table(lambda t, l2: 50 - np.log(t), lambda t: 60.0 / t))
-    assert not held(CLAIMS["norm-grows"], evidence.log_linear(results))
+    results = constructed(
+        "growth", growth=growth_table(lambda t, l2: 50 - np.log(t), lambda t: 60.0 / t)
+    )
+    assert not held(CLAIMS["norm-grows"], separable.norm_grows(results))
 
 
 @pytest.mark.parametrize(("order", "verdict"), [(1.0, True), (0.5, False), (2.0, False)])
@@ -248,8 +258,8 @@ def test_order_of_convergence(
         )
         for r in range(8)
     ]
-    results = constructed(l2_path=pd.concat(frames))
-    assert held(CLAIMS["l2-order"], evidence.l2_order(results)) is verdict
+    results = constructed("l2_to_zero", l2_path=pd.concat(frames))
+    assert held(CLAIMS["l2-order"], least_norm.l2_order(results)) is verdict
 
 
 @pytest.mark.parametrize("n", [12, 100])
@@ -259,18 +269,17 @@ def test_sparse_and_dense_truths_are_told_apart(
     rng = np.random.default_rng(0)
     error = {(2, "l1"): 0.1, (2, "l2"): 0.6, (100, "l1"): 0.9, (100, "l2"): 0.5}
     rows = [
-        {"question": "sparsity", "k": k, "penalty": penalty, "repetition": r, "recall": 1.0}
+        {"k": k, "penalty": penalty, "repetition": r, "recall": 1.0}
         | {"excess_error": value + 0.02 * rng.normal()}
         for (k, penalty), value in error.items()
         for r in range(n)
     ]
-    results = constructed(cells=pd.DataFrame(rows))
-    better = partial(evidence.better, results)
-    assert held(CLAIMS["sparse-truth"], better("l1", "l2", np.min))
-    assert not held(CLAIMS["sparse-truth"], better("l1", "l2", np.max))
-    assert held(CLAIMS["dense-truth"], better("l2", "l1", np.max))
+    results = constructed("sparsity", cells=pd.DataFrame(rows))
+    assert held(CLAIMS["sparse-truth"], penalties.sparse_truth(results))
+    assert not held(CLAIMS["sparse-truth"], -penalties.dense_truth(results))
+    assert held(CLAIMS["dense-truth"], penalties.dense_truth(results))
     # twelve that find all are no proof that nine in ten are found; a hundred are
-    assert held(CLAIMS["support-found"], evidence.recovers(results)) is (n == 100)
+    assert held(CLAIMS["support-found"], penalties.support_found(results)) is (n == 100)
 
 
 def test_a_penalty_that_does_not_pay_fails(constructed: Callable[..., Results]) -> None:
@@ -281,17 +290,17 @@ def test_a_penalty_that_does_not_pay_fails(constructed: Callable[..., Results]) 
         for (path, s), value in level.items()
         for r in range(16)
     ]
-    results = constructed(penalty_path=pd.DataFrame(rows))
-    pays = evidence.penalty_pays(results, "l1")
+    results = constructed("penalty_path", penalty_path=pd.DataFrame(rows))
+    pays = penalties.penalty_pays(results, "l1")
     assert held(CLAIMS["l1-pays-diabetes"], pays)
     assert pays.value == pytest.approx(0.3, abs=0.02)
     assert pays.n == 8
-    assert not held(CLAIMS["l2-pays-diabetes"], evidence.penalty_pays(results, "l2"))
+    assert not held(CLAIMS["l2-pays-diabetes"], penalties.penalty_pays(results, "l2"))
 
 
 def test_one_violation_anywhere_fails(constructed: Callable[..., Results]) -> None:
-    table = pd.DataFrame({"question": "null space", "train_change": [1e-16, 1e-3, 1e-15]})
+    table = pd.DataFrame({"train_change": [1e-16, 1e-3, 1e-15]})
     table["repetition"] = range(3)
-    results = constructed(cells=table)
+    results = constructed("null_space", cells=table)
     claim = CLAIMS["flat-valley"]
     assert not held(claim, claim.test(results))

@@ -97,14 +97,14 @@ def test_verify_exits_with_2_where_nothing_was_run(wellposed, toy):
 
 def test_verify_exits_with_0_where_everything_held(wellposed, tmp_path):
     (tmp_path / "fine.py").write_text(
-        "from wellposed_studies.claims import *\n"
-        "from wellposed_studies.study import *\n"
-        "class Fine(Study):\n"
-        "    title = 'Fine'\n"
-        "    data = {'d': Data(lambda rng, profile: {'n': 1}, task='regression')}\n"
-        "    factors = [Grid({})]\n"
-        "    claims = [Claim('c', 's', 'm', at_least(0), 'o', 's', lambda results: exact(1.0))]\n"
-        "    def measure(self, cell): return {'v': 1.0}\n"
+        "from wellposed_studies import Data, Study\n"
+        "from wellposed_studies.claims import at_least, exact\n"
+        "d = Data(lambda rng, profile: {'n': 1}, task='regression')\n"
+        "study = Study(title='Fine', data={'d': d})\n"
+        "@study.experiment()\n"
+        "def fine(cell): return {'v': 1.0}\n"
+        "@study.claim('s', at_least(0), measured='m', oracle='o', source='s')\n"
+        "def c(results): return exact(1.0)\n"
     )
     wellposed("run", "./fine.py")
     wellposed("verify", "./fine.py")
@@ -174,10 +174,11 @@ def test_failed_cells_exit_with_1_and_show_where(wellposed, toy, monkeypatch):
 def test_a_study_that_fails_does_not_keep_the_next_from_running(wellposed, toy):
     with open("broken.py", "w") as file:
         file.write(
-            "from wellposed_studies.study import *\n"
-            "class B(Study):\n    title = 'B'\n    factors = [Grid({})]\n"
-            "    data = {'d': Data(lambda rng, profile: {'n': 1}, task='regression')}\n"
-            "    def measure(self, cell): return {'v': 1 / 0}\n"
+            "from wellposed_studies import Data, Study\n"
+            "d = Data(lambda rng, profile: {'n': 1}, task='regression')\n"
+            "study = Study(title='B', data={'d': d})\n"
+            "@study.experiment()\n"
+            "def broken(cell): return {'v': 1 / 0}\n"
         )
     output = wellposed("run", "./broken.py", toy, code=1)
     assert "1 of 1 cells failed" in output
@@ -200,15 +201,16 @@ def test_a_study_edited_while_it_runs_does_not_mix_its_versions(wellposed, tmp_p
     path = tmp_path / "edited.py"
     path.write_text(
         "from pathlib import Path\n"
-        "from wellposed_studies.study import *\n"
-        "class E(Study):\n    title = 'E'\n    factors = [Grid({})]\n    repetitions = 100\n"
-        "    data = {'d': Data(lambda rng, profile: {'n': 1}, task='regression')}\n"
-        "    def measure(self, cell):\n"
-        "        if cell.repetition == 3:\n"
-        f"            file = Path({str(path)!r})\n"
-        "            file.write_text(file.read_text().replace('value = 1', 'value = 2'))\n"
-        "        value = 1\n"
-        "        return {'v': value}\n"
+        "from wellposed_studies import Data, Study\n"
+        "d = Data(lambda rng, profile: {'n': 1}, task='regression')\n"
+        "study = Study(title='E', data={'d': d}, repetitions=100)\n"
+        "@study.experiment()\n"
+        "def edited(cell):\n"
+        "    if cell.repetition == 3:\n"
+        f"        file = Path({str(path)!r})\n"
+        "        file.write_text(file.read_text().replace('value = 1', 'value = 2'))\n"
+        "    value = 1\n"
+        "    return {'v': value}\n"
     )
     output = wellposed("run", "./edited.py", code=1)
     assert re.search(r"StudyError: \S+edited.py was changed while its cells", output)

@@ -166,7 +166,7 @@ def _parquet(columns: dict) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["half", "empty", "folder", "pipe", "missing"])
-@pytest.mark.parametrize("name", ["tables/cells", "arrays/prediction", "verdicts"])
+@pytest.mark.parametrize("name", ["tables/shrunk/cells", "arrays/shrunk/prediction", "verdicts"])
 def test_a_report_is_not_begun_on_damaged_tables(toy, results, name, kind):
     from wellposed_studies.storing.results import load
 
@@ -305,11 +305,11 @@ def test_claims_judged_anew_on_damaged_tables_are_told(wellposed, results, tmp_p
     study.write_text(Path(toy).read_text() + "# changed\n")
     tables = latest_run(results, "toy-study") / "tables"
     assert wellposed("verify", str(study))[0] == 1
-    _replace(tables / "cells.parquet", "half")
+    _replace(tables / "shrunk" / "cells.parquet", "half")
     code, output = wellposed("verify", str(study))
     assert code == 2
     assert "cells.parquet is damaged" in output
-    (tables / "cells.parquet").unlink()
+    (tables / "shrunk" / "cells.parquet").unlink()
     code, output = wellposed("verify", str(study))
     assert code == 2
     assert "cells.parquet is missing" in output

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
-from wellposed_studies.catalogue._scaling import standardised
-from wellposed_studies.catalogue.bias_variance import BiasVariance
-from wellposed_studies.catalogue.bias_variance.data import split, training_set
-from wellposed_studies.catalogue.underconstrained import Underconstrained, network
+from wellposed_studies.catalogue.bias_variance import study as bias_variance
+from wellposed_studies.catalogue.underconstrained import network
+from wellposed_studies.catalogue.underconstrained import study as underconstrained
 from wellposed_studies.catalogue.underconstrained.data import linear_problem, widen
 from wellposed_studies.errors import DataError
+from wellposed_studies.loading.scaling import standardised
+from wellposed_studies.loading.training_sets import bootstrap, draw, split
 from wellposed_studies.running.watching import time_left
 from wellposed_studies.study import Cell
 
@@ -74,25 +75,26 @@ def cell(data: object, repetition: int, **params: object) -> Cell:
 @pytest.mark.parametrize("name", TABLES)
 def test_underconstrained(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = TABLES[name]
-    study, rng = Underconstrained(), np.random.default_rng(1)
+    study, rng = underconstrained, np.random.default_rng(1)
     if sentence := REFUSED.get(name):
         with pytest.raises(DataError, match=sentence):
-            study.prepare(Bunch(X=X, y=y), rng, "quick")
+            study.prepared(Bunch(X=X, y=y), rng, "quick")
         return
-    data = Bunch(**study.prepare(Bunch(X=X, y=y), rng, "quick"))
+    data = Bunch(**study.prepared(Bunch(X=X, y=y), rng, "quick"))
     assert data.X.shape[1] >= 2 * data.n_train >= 4
     monkeypatch.setattr(network, "EPOCHS", 20)
-    questions: list[dict[str, object]] = [{"question": "penalty path"}]
+    experiments: dict[str, dict[str, object]] = {"penalty_path": {}}
     if data.task == "regression":
-        questions += [{"question": q} for q in ("null space", "l2 to zero", "shrinkage")]
-        questions += [{"question": "seeds", "treatment": "early stopping"}]
+        experiments |= {name: {} for name in ("null_space", "l2_to_zero", "shrinkage")}
+        experiments["seeds"] = {"treatment": "early stopping"}
         problem = linear_problem(cell(data, 0))
         s = np.linalg.svd(problem["X"], compute_uv=False)
         assert s[-1] > 0.005 * s[0]  # X w = y has solutions, and descent finds one in time
     else:
-        questions += [{"question": "separable", "l2": 0.0, "steps": 100}]
-    for question in questions:
-        assert finite(dict(study.measure(cell(data, 0, **question)))), question
+        experiments["growth"] = {"l2": 0.0, "steps": 100}
+    for experiment, factors in experiments.items():
+        measured = study.experiments[experiment].measure(cell(data, 0, **factors))
+        assert finite(dict(measured)), experiment
 
 
 def test_a_target_that_varies_in_test_rows_only_is_refused() -> None:
@@ -110,21 +112,21 @@ def test_a_target_that_varies_in_test_rows_only_is_refused() -> None:
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "a target constant but once"])
 def test_bias_variance(name: str) -> None:
     X, y = TABLES[name]
-    study = BiasVariance()
     for seed in range(5):
-        data = Bunch(**study.prepare(Bunch(X=X, y=y), np.random.default_rng(seed), "quick"))
+        data = Bunch(
+            **bias_variance.prepared(Bunch(X=X, y=y), np.random.default_rng(seed), "quick")
+        )
         assert np.isfinite(data.X_pool).all()
         assert np.isfinite(data.X_test).all()
         if data.task == "classification":
             assert set(data.y_test) <= set(data.y_pool) == set(range(data.n_classes))
-    for sampling in ("subsample", "bootstrap"):
-        setting = {"regularizer": "epochs", "strength": 5.0, "sampling": sampling}
-        measured = study.measure(cell(data, 0, **setting))
+    for sampling, rows_of in {"subsample": draw, "bootstrap": bootstrap}.items():
+        one = cell(data, 0, regularizer="epochs", strength=5.0)
+        measured = bias_variance.experiments[sampling].measure(one)
         assert finite(measured)
         if data.task == "classification":
             assert measured["probability"].shape == (len(data.y_test), data.n_classes)
-            rows = training_set(cell(data, 0, **setting))[1]
-            assert set(rows) == set(data.y_pool)
+            assert set(rows_of(data, one.rng("training set"))[1]) == set(data.y_pool)
 
 
 def test_no_class_is_only_tested_whatever_the_seed() -> None:

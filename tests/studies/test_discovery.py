@@ -8,11 +8,13 @@ import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import wellposed_studies.study
 from wellposed_studies import catalogue
+from wellposed_studies.cli import main
 from wellposed_studies.discovery import find, names
-from wellposed_studies.errors import StudyError, UnknownStudy
+from wellposed_studies.errors import StudyError, UnknownStudy, WrongForm
 from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import run
 from wellposed_studies.study import Cell, Grid, by_profile
@@ -21,8 +23,12 @@ HEAD = """
 from wellposed_studies.study import *
 from wellposed_studies.claims import *
 d = Data(lambda rng, profile: {}, task="regression")
-c = Claim("c", "s", "m", at_least(0), "o", "s", lambda results: exact(1.0))
+about = {"measured": "m", "oracle": "o", "source": "s"}
 """
+
+
+#: A study that is complete.
+ONE = "s = Study(title='t', data={'dig': d})\n@s.experiment()\ndef e(cell): pass\n"
 
 
 def study(folder, body, name="my_study.py"):
@@ -38,7 +44,7 @@ def test_the_howto_is_a_complete_study(tmp_path):
     path.write_text("".join(example.source for example in examples))
     results = run(Selection(str(path), "quick", 0), tmp_path / "results")
     assert results.verdicts["verdict"].tolist() == ["held"]
-    risk = results.table().groupby("factor")["squared_error"].mean()
+    risk = results["shrinkage"].table().groupby("factor")["squared_error"].mean()
     assert risk[1.0] == pytest.approx(0.2, rel=0.3)
     assert results.figure("curve").axes
 
@@ -52,7 +58,8 @@ def test_every_built_in_study_can_be_found_and_planned():
         assert found.summary
         assert {"quick", "full"} <= set(found.minutes)
         for profile in ("quick", "full"):
-            assert sum(len(list(grid.settings(profile))) for grid in found.factors) > 0
+            for experiment in found.experiments.values():
+                assert sum(len(list(grid.settings(profile))) for grid in experiment.grids) > 0
 
 
 def test_finding_studies_imports_nothing_heavy():
@@ -82,7 +89,7 @@ def test_a_file_may_not_hide_a_built_in_study(tmp_path, monkeypatch):
 
 
 def test_an_edited_file_is_read_again(tmp_path):
-    body = "class S(Study): title = '{}'; data = {{'d': d}}; factors = [Grid({{}})]; measure = None"
+    body = "s = Study(title='{}', data={{'d': d}})\n@s.experiment()\ndef e(cell): pass"
     assert find(study(tmp_path, body.format("one"))).study.title == "one"
     assert find(study(tmp_path, body.format("two, and longer"))).study.title == "two, and longer"
 
@@ -90,36 +97,73 @@ def test_an_edited_file_is_read_again(tmp_path):
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("", "has to define one subclass of Study; it defines none"),
-        ("class A(Study): pass\nclass B(Study): pass", "it defines A, B"),
+        ("", "has to make one object of Study; it makes none"),
+        ("a = Study(title='a')\nb = Study(title='b')", "it makes a, b"),
         ("1 / 0", "cannot be imported: ZeroDivisionError"),
-        ("class S(Study): pass", "has no title"),
-        ("class S(Study): title = 't'", "has no data"),
-        ("class S(Study): title = 't'; data = {'d': d}", "has no factors"),
+        ("s = Study(title='')", "has no title"),
+        ("s = Study(title='t')", "has no data"),
+        ("s = Study(title='t', data={'d': d})", "has no experiment"),
+        (f"{ONE}@s.experiment(data=['dog'])\ndef f(cell): pass", "'f' names the data set 'dog'"),
         (
-            "class S(Study): title = 't'; data = {'dig': d}; factors = [Grid({}, ['dog'])]",
-            "names the data set 'dog'. Did you mean 'dig'",
-        ),
-        ("class S(Study): title = 't'; data = {'d': d}; factors = [Grid({})]", "has no `measure"),
-        (
-            "class S(Study):\n title = 't'; data = {'d': d}; factors = [Grid({'a': 1})]\n"
-            " measure = None; seeded_by = ('data', 'b')",
-            "seeded_by of S names 'b'",
+            f"{ONE}@s.experiment(settings=[Grid({{}}, ['dog'])])\ndef f(cell): pass",
+            "a grid of the experiment 'f' names the data set 'dog'. Did you mean 'dig'",
         ),
         (
-            "class S(Study): title = 't'; data = {'d': d}; factors = [Grid({})]; claims = [c, c]; "
-            "measure = None",
+            f"{ONE}@s.experiment(a=1, seeded_by=('data', 'b'))\ndef f(cell, a): pass",
+            "seeded_by of the experiment 'f' names 'b'",
+        ),
+        (f"{ONE}@s.experiment(a=1)\ndef f(cell): pass", "Give the function one argument a factor"),
+        (f"{ONE}@s.experiment(seed=1)\ndef f(cell, seed): pass", "cannot be named 'seed'"),
+        (f"{ONE}@s.experiment(settings=[], a=1)\ndef f(cell, a): pass", "not both"),
+        (f"{ONE}@s.experiment()\ndef e(cell): pass", "two experiments named 'e'"),
+        (
+            f"{ONE}for _ in 'ab':\n s.claim('s', at_least(0), name='c', **about)(exact)",
             "two claims named 'c'",
         ),
+        (f"{ONE}s.claim('s', at_least(0), name='c', data='x', **about)(exact)", "claim 'c' names"),
         (
-            "class S(Study): data = {'d': d}; factors = [Grid({'seed': 1})]",
-            "cannot be named 'seed'",
+            f"{ONE}s.claim('{{no}}', at_least(0), name='c', each=[{{'a': 1}}], **about)(exact)",
+            "the claim 'c' names {no}, and one of `each` has only a",
         ),
+        (f"{ONE}s.claim('s', 1.0, name='c', **about)(exact)", "threshold=1.0; expected at_least"),
+        (
+            f"{ONE}@s.figure('q', alt='a')\ndef f(results): pass",
+            "drawn by a function of .results.; expected .results, ax.",
+        ),
+        (f"{ONE}@s.figure('q', alt='a', data='x')\ndef f(results, ax): pass", "figure 'f' names"),
+        ("import wellposed_studies.datasets", "It is wellposed_studies.loading.datasets now"),
+        ("from wellposed_studies.store import Store", "It is wellposed_studies.storing.store now"),
     ],
 )
 def test_what_is_wrong_with_a_declaration_is_said(tmp_path, body, sentence):
     with pytest.raises(StudyError, match=sentence):
         find(study(tmp_path, body))
+
+
+CLASS = """
+from wellposed_studies.claims import Claim, at_least, choose_then_test, exact
+from wellposed_studies import Data, Grid, Study, by_profile
+class Shrinkage(Study):
+    title = "t"
+    data = {"d": d}
+    factors = [Grid({"factor": by_profile(quick=[0.5, 1.0], full=[0.0])})]
+    claims = [Claim("c", "s", "m", at_least(0), "o", "s", lambda results: exact(1.0))]
+
+    def measure(self, cell):
+        return {"v": 1.0}
+"""
+
+
+def test_a_study_that_is_a_class_is_told_how_it_is_written_now(tmp_path):
+    path = study(tmp_path, CLASS)
+    with pytest.raises(
+        WrongForm, match=r"my_study\.py: Shrinkage is a subclass of Study.*@study\.experiment"
+    ):
+        find(path)
+    for command in ("list", "run", "verify"):
+        done = CliRunner().invoke(main, [command, path])
+        assert done.exit_code == 2
+        assert "@study.experiment" in done.output
 
 
 def test_grids_multiply_out_in_order():
@@ -133,7 +177,7 @@ def test_grids_multiply_out_in_order():
 
 
 def test_values_that_are_not_plain_are_refused():
-    with pytest.raises(TypeError, match="Build objects inside `measure`"):
+    with pytest.raises(TypeError, match="Build objects inside the experiment"):
         list(Grid({"a": [object()]}).settings("quick"))
     with pytest.raises(TypeError, match="is one name, expected a list"):
         Grid({}, data="digits")

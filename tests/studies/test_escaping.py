@@ -142,8 +142,14 @@ def test_how_a_table_was_read_is_literal_in_the_record():
     words = dict.fromkeys(
         ("study", "code", "profile", "finished", "cpu", "platform", "python"), "x"
     )
-    numbers = dict.fromkeys(("version", "cells", "repetitions", "seed", "processors"), 1)
-    more = {"threads_per_cell": 1, "commit": None, "command": ["x"], "packages": {}}
+    numbers = dict.fromkeys(("version", "cells", "seed", "processors"), 1)
+    more = {
+        "experiments": {},
+        "threads_per_cell": 1,
+        "commit": None,
+        "command": ["x"],
+        "packages": {},
+    }
     manifest = {**words, **numbers, **more, "data": {"a|b": data}, "own_table": own}
     made = pandoc(str(manifest_block(manifest)), "html5")
     cells = [html.unescape(text) for text in re.findall(r"<bdi[^>]*>(.*?)</bdi>", made, re.S)]

@@ -13,14 +13,11 @@ from wellposed_studies.running.plan import PlannedCell, make_plan
 
 STUDY = """
 import numpy as np
-from wellposed_studies.study import Data, Grid, Study
-class Mine(Study):
-    title = 'Mine'
-    version = 1
-    data = {'d': Data(lambda rng, profile: {'x': np.zeros(3, 'f8')}, task='regression')}
-    factors = [Grid({'a': [1, 2]})]
-    repetitions = 2
-    def measure(self, cell): return {'v': 1.0}
+from wellposed_studies import Data, Study
+d = Data(lambda rng, profile: {'x': np.zeros(3, 'f8')}, task='regression')
+study = Study(title='Mine', version=1, data={'d': d}, repetitions=2)
+@study.experiment(a=[1, 2])
+def mine(cell, **factors): return {'v': 1.0}
 """
 
 
@@ -42,9 +39,10 @@ def keys(cells: list[PlannedCell]) -> set[str]:
     [
         ("np.zeros(3, 'f8')", "np.eye(3)[0]"),
         ("np.zeros(3, 'f8')", "np.zeros(3, 'i8')"),  # the same bytes
-        ("version = 1", "version = 2"),
-        ("'a': [1, 2]", "'b': [1, 2]"),
-        ("'a': [1, 2]", "'a': [1.0, 2.0]"),
+        ("version=1", "version=2"),
+        ("a=[1, 2]", "b=[1, 2]"),
+        ("a=[1, 2]", "a=[1.0, 2.0]"),
+        ("def mine", "def other"),
     ],
 )
 def test_what_a_result_depends_on_is_in_the_key(tmp_path: Path, old: str, new: str) -> None:

@@ -17,38 +17,40 @@ from wellposed_studies.storing.results import Results, load
 from wellposed_studies.storing.store import Store
 
 STUDY = """
-from wellposed_studies.claims import Claim, at_least, exact
-from wellposed_studies.loading.datasets import scikit_learn
-from wellposed_studies.study import Data, Grid, Study
+from wellposed_studies import Data, Study, scikit_learn
+from wellposed_studies.claims import at_least, exact
 
-rows = lambda results: exact(len(results.data().y))
-
-class Own(Study):
-    title = "Own *title* $x$"
-    data = {
+study = Study(
+    title="Own *title* $x$",
+    data={
         "known": Data(lambda rng, profile: {"n": 1.0}, task="regression", synthetic=True),
         "diabetes": scikit_learn("diabetes"),
         "more": scikit_learn("diabetes"),
         "iris": scikit_learn("iris"),
         "wine": scikit_learn("wine"),
-    }
-    factors = [Grid({"factor": [0.5, 1.0]})]
-    repetitions = 10
-    claims = [
-        Claim("known", "Known.", "n", at_least(0), "-", "s", lambda r: exact(1), "known"),
-        Claim("rows-diabetes", "The diabetes table has rows.", "n", at_least(1), "-", "s", rows,
-              "diabetes"),
-        Claim("rows-more", "The more table has rows.", "n", at_least(1), "-", "s", rows, "more"),
-        Claim("rows-iris", "iris has rows.", "n", at_least(1), "-", "s", rows, "iris"),
-        Claim("rows-wine", "wine has rows.", "n", at_least(1), "-", "s", rows, "wine"),
-    ]
+    },
+    repetitions=10,
+)
+about = {"measured": "n", "oracle": "-", "source": "s"}
 
-    def measure(self, cell):
-        import pandas as pd
-        noise = cell.rng("noise").normal(size=3)
-        curve = pd.DataFrame({"epoch": range(3), "loss": noise})
-        value = {"error": float(noise[0]), "noise": noise, "curve": curve}
-        return value | ({"extra": 1.0} if cell.data_name == "known" else {})
+@study.claim("Known.", at_least(0), data="known", **about)
+def known(results): return exact(1)
+
+@study.claim("{words}", at_least(1), name="rows-{data}", data="{data}", **about, each=[
+    {"data": "diabetes", "words": "The diabetes table has rows."},
+    {"data": "more", "words": "The more table has rows."},
+    {"data": "iris", "words": "iris has rows."},
+    {"data": "wine", "words": "wine has rows."},
+])
+def rows(results): return exact(len(results.data().y))
+
+@study.experiment(factor=[0.5, 1.0])
+def noisy(cell, factor):
+    import pandas as pd
+    noise = cell.rng("noise").normal(size=3)
+    curve = pd.DataFrame({"epoch": range(3), "loss": noise})
+    value = {"error": float(noise[0]), "noise": noise, "curve": curve}
+    return value | ({"extra": 1.0} if cell.data_name == "known" else {})
 """
 
 
@@ -101,7 +103,7 @@ def test_cells_of_another_folder_are_copied(study, tmp_path):
     wellposed("run", study, *OWN, "--results", "alone", "--no-reuse")
     alone = load(study, "alone")
     assert "reused" not in alone.manifest
-    for name in copied.table_names:
+    for name in copied["noisy"].table_names:
         assert _bytes(copied, "tables", name) == _bytes(alone, "tables", name)
     assert _bytes(copied, "arrays", "noise") == _bytes(alone, "arrays", "noise")
     output = wellposed("run", study, *OWN, "--results", "third", "--reuse", "alone")
@@ -110,7 +112,7 @@ def test_cells_of_another_folder_are_copied(study, tmp_path):
 
 
 def _bytes(results: Results, kind: str, name: str) -> bytes:
-    return (results.folder / kind / f"{name}.parquet").read_bytes()
+    return (results.folder / kind / "noisy" / f"{name}.parquet").read_bytes()
 
 
 def test_cells_of_another_text_of_the_study_are_not_copied(study, tmp_path):

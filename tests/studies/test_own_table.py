@@ -207,7 +207,7 @@ def test_a_study_runs_on_it(toy, frame, tmp_path):
     selection = Selection(toy, "quick", 0, own)
     results = run(selection, tmp_path / "results")
     assert results.data_names == ["my", "line"]
-    assert len(results.table(data="my")) == 80
+    assert len(results["real"].table(data="my")) == 80
     verdicts = results.verdicts.set_index("claim")
     assert verdicts.loc["rows", "value"] == 60
     assert verdicts.loc["rows", "data"] == "my"

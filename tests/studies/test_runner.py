@@ -84,8 +84,8 @@ def test_the_full_profile_uses_the_quick_ones_cells(quick, tmp_path):
 
 
 def test_another_seed_gives_other_numbers(quick, tmp_path, contents):
-    one = run(quick, tmp_path).table(data="diabetes")["error"]
-    other = run(dataclasses.replace(quick, seed=1), tmp_path).table(data="diabetes")["error"]
+    one = run(quick, tmp_path)["real"].table()["error"]
+    other = run(dataclasses.replace(quick, seed=1), tmp_path)["real"].table()["error"]
     assert not np.isclose(one, other).any()
 
 
@@ -144,36 +144,34 @@ def test_progress_is_told_what_is_stored(quick, tmp_path):
     assert sum(advanced) == 150
 
 
-def own_study(folder, text):
+def own_study(folder, returned="{'v': 1.0}", version=1, more=""):
     path = folder / "my_study.py"
     path.write_text(
         "import numpy as np\n"
         "import pandas as pd\n"
-        "from wellposed_studies.study import Data, Grid, Study\n"
-        "class Mine(Study):\n"
-        "    title = 'Mine'\n"
-        "    data = {'d': Data(lambda rng, profile: {'x': 1.0}, task='regression')}\n"
-        "    factors = [Grid({'a': [1, 2]})]\n" + text
+        "from wellposed_studies import Data, Study\n"
+        "d = Data(lambda rng, profile: {'x': 1.0}, task='regression')\n"
+        f"study = Study(title='Mine', data={{'d': d}}, version={version})\n"
+        "@study.experiment(a=[1, 2])\n"
+        f"def mine(cell, a): return {returned}\n{more}"
     )
     return Selection(str(path), "quick", 0)
 
 
 def test_a_new_version_computes_anew_and_an_unchanged_one_warns(tmp_path, caplog):
-    text = "    version = {}\n    def measure(self, cell): return {{'v': {}}}\n"
-    run(own_study(tmp_path, text.format(1, 1.0)), tmp_path)
+    run(own_study(tmp_path, "{'v': 1.0}"), tmp_path)
     with caplog.at_level(logging.WARNING):
-        stale = run(own_study(tmp_path, text.format(1, 22.0)), tmp_path)
+        stale = run(own_study(tmp_path, "{'v': 22.0}"), tmp_path)
     assert "raise its `version`" in caplog.text
-    assert stale.table()["v"].tolist() == [1.0, 1.0]
-    fresh = run(own_study(tmp_path, text.format(2, 333.0)), tmp_path)
-    assert fresh.table()["v"].tolist() == [333.0, 333.0]
+    assert stale["mine"].table()["v"].tolist() == [1.0, 1.0]
+    fresh = run(own_study(tmp_path, "{'v': 333.0}", version=2), tmp_path)
+    assert fresh["mine"].table()["v"].tolist() == [333.0, 333.0]
 
 
 def test_failures_in_other_processes_are_told_alike(tmp_path):
-    text = "    def measure(self, cell): return {'v': 1.0 / (cell.params['a'] - 1)}\n"
     with pytest.raises(CellsFailed, match=r"1 of 2 cells failed.*ZeroDivisionError") as failure:
-        run(own_study(tmp_path, text), tmp_path, n_jobs=2)
-    assert "in measure" in failure.value.trace
+        run(own_study(tmp_path, "{'v': 1.0 / (a - 1)}"), tmp_path, n_jobs=2)
+    assert "in mine" in failure.value.trace
 
 
 @pytest.mark.parametrize(
@@ -189,31 +187,27 @@ def test_failures_in_other_processes_are_told_alike(tmp_path):
     ],
 )
 def test_what_measure_may_not_return(tmp_path, returned, sentence):
-    study = own_study(tmp_path, f"    def measure(self, cell): return {returned}\n")
+    study = own_study(tmp_path, returned)
     with pytest.raises(CellsFailed, match=sentence):
         run(study, tmp_path)
 
 
 def test_a_bare_frame_is_the_cells_table(tmp_path):
-    study = own_study(
-        tmp_path,
-        "    def measure(self, cell):\n"
-        "        return pd.DataFrame({'epoch': [0, 1], 'loss': [cell.params['a'], 0.5]})\n",
-    )
-    table = run(study, tmp_path).table()
+    study = own_study(tmp_path, "pd.DataFrame({'epoch': [0, 1], 'loss': [a, 0.5]})")
+    table = run(study, tmp_path)["mine"].table()
     assert table.columns.tolist() == ["data", "a", "repetition", "epoch", "loss"]
     assert table["loss"].tolist() == [1.0, 0.5, 2.0, 0.5]
 
 
 def test_a_derived_table_that_cannot_be_computed_loses_nothing(tmp_path):
-    text = "    def measure(self, cell): return {'v': 1.0}\n"
+    broken = "@study.derived\ndef t(results): return 1 / 0\n"
     with pytest.raises(StudyError, match="'t' of my-study cannot be computed: ZeroDivisionError"):
-        run(own_study(tmp_path, text + "    derived = {'t': lambda results: 1 / 0}\n"), tmp_path)
+        run(own_study(tmp_path, more=broken), tmp_path)
     assert len(Store(cells_folder(tmp_path, "my-study")).keys()) == 2
 
 
 def test_a_loader_with_a_stream_of_its_own_is_found_out(tmp_path, monkeypatch):
-    study = own_study(tmp_path, "    def measure(self, cell): return {'v': 1.0}\n")
+    study = own_study(tmp_path)
     text = (tmp_path / "my_study.py").read_text()
     (tmp_path / "my_study.py").write_text(
         text.replace("'x': 1.0", "'x': np.random.default_rng().normal()")
@@ -223,17 +217,14 @@ def test_a_loader_with_a_stream_of_its_own_is_found_out(tmp_path, monkeypatch):
 
 
 def test_a_cell_cannot_change_its_neighbours_data(tmp_path):
-    study = own_study(
-        tmp_path,
-        "    def prepare(self, data, rng, profile): return {'X': np.zeros(3)}\n"
-        "    def measure(self, cell): cell.data.X += 1; return {'v': cell.data.X.sum()}\n",
-    )
+    zeros = "@study.prepare\ndef zeros(data, rng, profile): return {'X': np.zeros(3)}\n"
+    study = own_study(tmp_path, "{'v': np.add(cell.data.X, 1, out=cell.data.X).sum()}", more=zeros)
     with pytest.raises(CellsFailed, match="read-only"):
         run(study, tmp_path)
 
 
 def test_a_forgotten_random_state_depends_on_the_cell_alone(tmp_path, contents):
-    study = own_study(tmp_path, "    def measure(self, cell): return {'v': np.random.normal()}\n")
+    study = own_study(tmp_path, "{'v': np.random.normal()}")
     forwards = contents(run(study, tmp_path / "a"))
     assert contents(run(study, tmp_path / "b", executor=Backwards())) == forwards
 
@@ -255,4 +246,4 @@ def test_timings_are_apart_from_the_tables(quick, tmp_path):
     results = run(quick, tmp_path)
     assert len(results.timings) == 200
     assert (results.timings["seconds"] >= 0).all()
-    assert all("seconds" not in results.table(name) for name in results.table_names)
+    assert "seconds" not in results["shrunk"].table()

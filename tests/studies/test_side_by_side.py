@@ -16,27 +16,23 @@ from wellposed_studies.running.side_by_side import measure_all
 STUDY = """
 import random
 import numpy as np
-from wellposed_studies.loading.datasets import scikit_learn
-from wellposed_studies.study import Grid, Study
+from wellposed_studies import Study, scikit_learn
 
-class Networks(Study):
-    title = "Networks"
-    data = {"diabetes": scikit_learn("diabetes")}
-    factors = [Grid({"l2": [0.0, 0.01, 0.1], "width": [2, 9]})]
-    repetitions = 4
-    side_by_side = True
+study = Study(
+    title="Networks", data={"diabetes": scikit_learn("diabetes")}, repetitions=4, side_by_side=True
+)
 
-    def measure(self, cell):
-        import torch
-        from wellposed import NetRegressor
-        rows = cell.rng("rows").permutation(len(cell.data.X))[:60]
-        net = NetRegressor(
-            (cell.params["width"],), l2=cell.params["l2"], max_epochs=5, dropout=0.1,
-            random_state=SEED,
-        ).fit(cell.data.X[rows], cell.data.y[rows])
-        if cell.params["l2"] == FAILING and cell.repetition == 1:
-            raise ValueError("this one")
-        return {"prediction": net.predict(cell.data.X[:5]), "loss": net.loss_}
+@study.experiment(l2=[0.0, 0.01, 0.1], width=[2, 9])
+def networks(cell, l2, width):
+    import torch
+    from wellposed import NetRegressor
+    rows = cell.rng("rows").permutation(len(cell.data.X))[:60]
+    net = NetRegressor(
+        (width,), l2=l2, max_epochs=5, dropout=0.1, random_state=SEED,
+    ).fit(cell.data.X[rows], cell.data.y[rows])
+    if l2 == FAILING and cell.repetition == 1:
+        raise ValueError("this one")
+    return {"prediction": net.predict(cell.data.X[:5]), "loss": net.loss_}
 """
 
 
@@ -130,6 +126,6 @@ def test_only_studies_that_allow_it(study, sizes, tmp_path):
     """Threads share warning filters and the like, which a cell may change."""
     selection = study()
     file = tmp_path / "networks.py"
-    file.write_text(file.read_text().replace("side_by_side = True", ""))
+    file.write_text(file.read_text().replace(", side_by_side=True", ""))
     run(selection, tmp_path, executor=AllAtOnce())
     assert not sizes

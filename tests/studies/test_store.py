@@ -37,8 +37,9 @@ varied = st.fixed_dictionaries({}, optional=or_none).filter(bool)
 
 def outcomes_of(contents: list[dict]) -> list[Outcome]:
     return [
-        Outcome(PlannedCell(f"key{i}", "d", "0", {"l2": i / 2}, i, "00"), _checked(m, {"l2"}), 0.0)
+        Outcome(cell, _checked(m, {"l2"}), 0.0)
         for i, m in enumerate(contents)
+        for cell in [PlannedCell(f"key{i}", "e", "d", "0", {"l2": i / 2}, i, "00")]
     ]
 
 

@@ -14,22 +14,23 @@ from wellposed_studies.runner import run
 from wellposed_studies.running.threads import VARIABLES, one_thread
 
 STUDY = """
-from wellposed_studies.study import Data, Grid, Study
+from wellposed_studies import Study
 
-class Threads(Study):
-    title = "Threads"
-    data = {"d": Data(lambda rng, profile: {"n": 1}, task="regression")}
-    factors = [Grid({"a": list(range(40))})]
-    side_by_side = True
+study = Study(title="Threads", side_by_side=True)
 
-    def measure(self, cell):
-        import sklearn.cluster  # which uses OpenMP
-        import torch
-        from threadpoolctl import threadpool_info
-        return {
-            "torch": torch.get_num_threads(),
-            "others": max(pool["num_threads"] for pool in threadpool_info()),
-        }
+@study.data("d", task="regression")
+def data(rng, profile):
+    return {"n": 1}
+
+@study.experiment(a=range(40))
+def threads(cell, a):
+    import sklearn.cluster  # which uses OpenMP
+    import torch
+    from threadpoolctl import threadpool_info
+    return {
+        "torch": torch.get_num_threads(),
+        "others": max(pool["num_threads"] for pool in threadpool_info()),
+    }
 """
 
 
@@ -42,7 +43,7 @@ def test_cells_have_one_thread(tmp_path, n_jobs):
         "from wellposed_studies.loading.data import Selection\n"
         "from wellposed_studies.runner import run\n"
         f"results = run(Selection('threads.py', 'quick', 0), 'results', n_jobs={n_jobs})\n"
-        "print(results.table()[['torch', 'others']].max().tolist())\n"
+        "print(results['threads'].table()[['torch', 'others']].max().tolist())\n"
     )
     environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     done = subprocess.run(

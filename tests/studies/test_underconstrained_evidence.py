@@ -15,26 +15,38 @@ import pytest
 from scipy import stats
 from sklearn.utils import Bunch
 
-from wellposed_studies.catalogue.underconstrained import evidence, penalties
+from wellposed_studies.catalogue.underconstrained import (
+    least_norm,
+    network,
+    penalties,
+    separable,
+    weights,
+)
 from wellposed_studies.catalogue.underconstrained.data import balanced, linear_problem, widen
-from wellposed_studies.claims import Estimate
-from wellposed_studies.storing.results import Results
+from wellposed_studies.claims import Estimate, least, worst
+from wellposed_studies.storing.tables import as_matrix, select
 from wellposed_studies.study import Cell
 
 N = 12
 
 
-class Tables(Results):
-    """Results that consist of the given tables."""
+class Tables:
+    """What the one experiment of some results measured, as it is given."""
 
     def __init__(self, **frames: pd.DataFrame) -> None:
-        self.frames, self.only = frames, None
+        self.frames = frames
+
+    def __getitem__(self, experiment: str) -> Tables:
+        return self
 
     def table(self, name: str = "cells", **where: Any) -> pd.DataFrame:
-        return self._select(self.frames[name], where)
+        return select(self.frames[name], where)
 
-    def stacked(self, name: str, **where: Any) -> pd.DataFrame:
-        return self._select(self.frames[name], where)
+    def matrix(self, value: str, rows: Any, table: str = "cells", **where: Any) -> pd.DataFrame:
+        return as_matrix(self.table(table, **where), value, rows, [])
+
+    def stacked(self, name: str) -> pd.DataFrame:
+        return self.frames[name]
 
 
 def assert_jackknifed(
@@ -53,29 +65,29 @@ def assert_jackknifed(
 # ------------------------------------------------------------------ the worst cell
 
 
-@pytest.mark.parametrize("worst", range(6))
-def test_one_cell_of_a_repetition_is_enough(worst: int) -> None:
+@pytest.mark.parametrize("place", range(6))
+def test_one_cell_of_a_repetition_is_enough(place: int) -> None:
     values = np.full(6, 0.5)
-    values[worst] = 0.9
+    values[place] = 0.9
     cells = pd.DataFrame({"repetition": [0, 0, 1, 1, 2, 2], "high": values, "low": 1 - values})
     for found, value in (
-        (evidence.largest(Tables(cells=cells), "high"), 0.9),
-        (evidence.smallest(Tables(cells=cells), "low"), 0.1),
+        (worst(Tables(cells=cells), "high"), 0.9),
+        (least(Tables(cells=cells), "low"), 0.1),
     ):
         assert found.value == pytest.approx(value)
         assert found.n == 3, "cells of one repetition count as one"
 
 
-@pytest.mark.parametrize("worst", ["gradient descent", "momentum", "adam", "random start"])
+@pytest.mark.parametrize("farthest", ["gradient descent", "momentum", "adam", "random start"])
 @pytest.mark.parametrize("repetition", [0, 1])
-def test_descent_from_zero_is_judged_by_the_worse_of_two(worst: str, repetition: int) -> None:
+def test_descent_from_zero_is_judged_by_the_worse_of_two(farthest: str, repetition: int) -> None:
     solvers = ["gradient descent", "momentum", "adam", "random start"]
     cells = pd.MultiIndex.from_product([[0, 1], solvers], names=["repetition", "solver"])
-    cells = cells.to_frame(index=False).assign(question="minimum norm", distance=1e-12)
-    far = (cells["solver"] == worst) & (cells["repetition"] == repetition)
+    cells = cells.to_frame(index=False).assign(distance=1e-12)
+    far = (cells["solver"] == farthest) & (cells["repetition"] == repetition)
     cells.loc[far, "distance"] = 0.1
-    found = evidence.minimum_norm_drawn(Tables(cells=cells))
-    assert found.value == (0.1 if worst in solvers[:2] else 1e-12)
+    found = least_norm.minimum_norm_drawn(Tables(cells=cells))
+    assert found.value == (0.1 if farthest in solvers[:2] else 1e-12)
 
 
 def growth(change: Callable[[str, int, np.ndarray], dict[str, np.ndarray]]) -> Tables:
@@ -98,22 +110,22 @@ def test_one_run_that_does_not_stop_or_grow_is_enough(data: str, repetition: int
     def change(name: str, r: int, steps: np.ndarray) -> dict[str, np.ndarray]:
         return {"norm": 1 + (steps / 1e4)} if (name, r) == (data, repetition) else {}
 
-    found = evidence.stops(growth(change))
+    found = separable.norm_stops(growth(change))
     assert found.value == pytest.approx(2 / 1.1 - 1, rel=1e-3)  # over the last decade
     assert found.n == 3
     linear = np.logspace(2, 4, 21).round()
     before, late = (
         stats.linregress(np.log(part), 1 + part / 1e4).slope for part in (linear[:11], linear[10:])
     )
-    found = evidence.log_linear(growth(change))
+    found = separable.norm_grows(growth(change))
     assert found.value == pytest.approx(late / before - 1, rel=1e-3)
     assert found.n == 3
 
 
 def test_a_norm_that_stopped_long_ago_may_have_moved_before() -> None:
-    found = evidence.stops(growth(lambda name, r, t: {"norm": np.minimum(t, 1000.0)}))
+    found = separable.norm_stops(growth(lambda name, r, t: {"norm": np.minimum(t, 1000.0)}))
     assert found.value == 0
-    later = evidence.stops(growth(lambda name, r, t: {"norm": np.minimum(t, 2000.0)}))
+    later = separable.norm_stops(growth(lambda name, r, t: {"norm": np.minimum(t, 2000.0)}))
     assert later.value == pytest.approx(1, rel=0.01)
 
 
@@ -130,7 +142,7 @@ def test_the_decade_and_data_set_that_change_least_are_judged() -> None:
 
     slowest = np.array([rates["separable", r] / 4 for r in range(3)])
     for column, sign in (("margin", 1), ("angle", -1)):
-        found = evidence.per_decade(growth(change), column, sign)
+        found = separable.per_decade(growth(change), column, sign)
         assert_jackknifed(found, np.mean, slowest, of=6)  # three decades of two data sets
 
 
@@ -142,7 +154,7 @@ def test_the_order_is_that_of_weak_strengths_in_every_repetition() -> None:
         pd.DataFrame({"relative_strength": strengths, "distance": row, "repetition": r})
         for r, row in enumerate(distance)
     ]
-    found = evidence.l2_order(Tables(l2_path=pd.concat(frames).assign(data="gaussian")))
+    found = least_norm.l2_order(Tables(l2_path=pd.concat(frames).assign(data="gaussian")))
     weak = np.log(strengths[3:])
     slopes = np.array([stats.linregress(weak, np.log(row[3:])).slope for row in distance])
     assert_jackknifed(found, np.mean, slopes)
@@ -155,9 +167,9 @@ def test_moving_is_a_share_of_the_error_at_the_solution() -> None:
     rng = np.random.default_rng(0)
     before = rng.uniform(1, 2, N)
     after = 1.5 * before + 0.1 * rng.normal(size=N)
-    cells = pd.DataFrame({"question": "null space", "repetition": range(N)})
+    cells = pd.DataFrame({"repetition": range(N)})
     cells = cells.assign(test_at_solution=before, test_moved=after)
-    found = evidence.moving_hurts(Tables(cells=cells))
+    found = least_norm.moving_hurts(Tables(cells=cells))
     assert_jackknifed(found, lambda a, b: a.mean() / b.mean() - 1, after, before)
 
 
@@ -171,24 +183,25 @@ def sparsity(column: str) -> tuple[Tables, dict[tuple[int, str], np.ndarray]]:
         pd.DataFrame({"k": k, "penalty": p, "repetition": range(N), column: v})
         for (k, p), v in values.items()
     ]
-    return Tables(cells=pd.concat(frames).assign(question="sparsity")), values
+    return Tables(cells=pd.concat(frames)), values
 
 
-@pytest.mark.parametrize(("winner", "loser", "at"), [("l1", "l2", np.min), ("l2", "l1", np.max)])
+@pytest.mark.parametrize(
+    ("claim", "k", "winner", "loser"),
+    [(penalties.sparse_truth, 2, "l1", "l2"), (penalties.dense_truth, 90, "l2", "l1")],
+)
 def test_one_penalty_saves_a_share_of_the_others_error(
-    winner: str, loser: str, at: Callable[..., float]
+    claim: Callable[..., Estimate], k: int, winner: str, loser: str
 ) -> None:
     results, values = sparsity("excess_error")
-    k = at([2, 50, 90])
-    found = evidence.better(results, winner, loser, at)
     assert_jackknifed(
-        found, lambda a, b: 1 - a.mean() / b.mean(), values[k, winner], values[k, loser]
+        claim(results), lambda a, b: 1 - a.mean() / b.mean(), values[k, winner], values[k, loser]
     )
 
 
 def test_what_l1_finds_is_that_of_l1_at_the_sparsest_truth() -> None:
     results, values = sparsity("recall")
-    assert evidence.recovers(results).value == pytest.approx(values[2, "l1"].mean())
+    assert penalties.support_found(results).value == pytest.approx(values[2, "l1"].mean())
 
 
 def test_a_penalty_is_chosen_on_the_first_half_and_measured_on_the_other() -> None:
@@ -203,7 +216,7 @@ def test_a_penalty_is_chosen_on_the_first_half_and_measured_on_the_other() -> No
         pd.DataFrame({"path": path, "strength": s, "repetition": range(N), "test": v})
         for (path, s), v in errors.items()
     ]
-    found = evidence.penalty_pays(Tables(penalty_path=pd.concat(frames)), "l1")
+    found = penalties.penalty_pays(Tables(penalty_path=pd.concat(frames)), "l1")
     chosen, none = errors["l1", 0.1][N // 2 :], errors["none", 0.0][N // 2 :]
     assert_jackknifed(found, lambda a, b: 1 - a.mean() / b.mean(), chosen, none)
 
@@ -218,8 +231,8 @@ def test_seeds_agree_as_well_as_on_the_data_set_where_they_agree_least() -> None
         treated = share * points + 0.05 * rng.normal(size=(N, 7))
         rows += [{"data": data, "treatment": "none", "prediction": points}]
         rows += [{"data": data, "treatment": "l2", "prediction": treated}]
-    results = Tables(prediction=pd.DataFrame(rows).assign(question="seeds"))
-    found = evidence.spread_ratio(results, "l2", "none")
+    results = Tables(prediction=pd.DataFrame(rows))
+    found = network.agree(results, "l2", "none")
 
     def spread(P: np.ndarray) -> float:
         pairs = [(P[i] - P[j]) ** 2 / 2 for i in range(len(P)) for j in range(i)]
@@ -301,7 +314,7 @@ class GivenWeights:
 
 def test_a_strength_is_chosen_on_rows_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the given weights fits the training rows exactly, another is nearly the truth."""
-    cell = Cell(None, "gaussian", {"k": 4, "penalty": "l1"}, 0, "0" * 32)
+    cell = Cell(None, "gaussian", {}, 0, "0" * 32)
     rng, truth = cell.rng("training set"), np.zeros(100)
     truth[rng.permutation(100)[:4]] = rng.choice([-1.0, 1.0], 4) / 2
     X = rng.normal(size=(50, 100))
@@ -311,7 +324,7 @@ def test_a_strength_is_chosen_on_rows_of_its_own(monkeypatch: pytest.MonkeyPatch
     near[np.flatnonzero(truth == 0)[:2]] = 0.01  # of five weights, three are right
     given = [np.linalg.pinv(X) @ y, near, *(np.zeros(100) for _ in range(7))]
     monkeypatch.setattr(penalties, "regressor", lambda **settings: GivenWeights(given))
-    found = penalties.sparsity(cell)
+    found = penalties.sparsity(cell, 4, "l1")
     assert found["excess_error"] == pytest.approx(0.25 * (1 + 3 * 0.1**2) + 2 * 0.01**2)
     assert (found["recall"], found["precision"], found["n_nonzero"]) == (0.75, 0.6, 5)
 
@@ -324,18 +337,18 @@ def test_the_worst_coordinate_and_zeros_of_every_strength_count(
     s, vectors = np.linalg.svd(X)[1:]
     star, lam = np.linalg.pinv(X) @ y, s**2 / 6
     given = [
-        vectors.T @ (lam / (lam + step * lam[0]) * (vectors @ star)) for step in penalties.SHRINKAGE
+        vectors.T @ (lam / (lam + step * lam[0]) * (vectors @ star)) for step in weights.SHRINKAGE
     ]
     given[1] = given[1] + 0.01 * np.linalg.norm(star) * vectors[2]
     given[3] = given[3] * [1, 0, 0, 1]
-    monkeypatch.setattr(penalties, "linear_problem", lambda cell: {"X": X, "y": y})
+    monkeypatch.setattr(weights, "linear_problem", lambda cell: {"X": X, "y": y})
     net = GivenWeights(given)
 
     def regressor(**settings: object) -> GivenWeights:
         return net.set_params()
 
-    monkeypatch.setattr(penalties, "regressor", regressor)
-    found = penalties.shrinkage(SimpleNamespace())
+    monkeypatch.setattr(weights, "regressor", regressor)
+    found = weights.shrinkage(SimpleNamespace())
     assert found["l2_zeros"] == 2
     off = given[3] - vectors.T @ (lam / (lam + 0.1 * lam[0]) * (vectors @ star))
     worst = max(0.01, np.abs(vectors @ off).max() / np.linalg.norm(star))

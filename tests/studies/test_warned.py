@@ -14,26 +14,23 @@ from wellposed_studies.running.warned import counted, tell
 
 STUDY = """
 import warnings
-from wellposed_studies import Data, Grid, Study, by_profile
+from wellposed_studies import Study
 
-class Warns(Study):
-    title = "Who warns?"
-    summary = "Every cell does."
-    version = 1
-    minutes = {"quick": 0.1, "full": 0.1}
-    data = {"nothing": Data(lambda rng, profile: {"x": 1.0}, task="regression", synthetic=True)}
-    factors = [Grid({"a": [1, 2, 3]})]
-    repetitions = by_profile(quick=4, full=4)
-    side_by_side = SIDE
+study = Study(title="Who warns?", repetitions=4, side_by_side=SIDE)
 
-    def measure(self, cell):
-        warnings.warn("the same for all", UserWarning)
-        if cell.params["a"] == 2:
-            warnings.warn(f"of repetition {cell.repetition}", RuntimeWarning)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.warn("filtered")
-        return {"y": 1.0}
+@study.data("nothing", task="regression")
+def nothing(rng, profile):
+    return {"x": 1.0}
+
+@study.experiment(a=[1, 2, 3])
+def warns(cell, a):
+    warnings.warn("the same for all", UserWarning)
+    if a == 2:
+        warnings.warn(f"of repetition {cell.repetition}", RuntimeWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.warn("filtered")
+    return {"y": 1.0}
 """
 
 

@@ -37,6 +37,7 @@ COLUMNS = (
     "threshold",
     "oracle",
     "source",
+    "row",
     "data",
     "verdict",
     "value",
@@ -204,16 +205,8 @@ def _why_not(threshold: Threshold, estimate: Estimate, level: float) -> str:
 
 def not_asked(results: Results) -> list[Claim]:
     """Claims on real data sets that a user's table took the place of, and is no table like."""
-    if results.manifest["own_table"] is None:
-        return []
-    declared = results.source.study.data
-    return [
-        claim
-        for claim in results.source.study.claims
-        if claim.data is not None
-        and not declared[claim.data].synthetic
-        and results.stand_in(claim.data) is None
-    ]
+    claims = results.source.study.claims
+    return [claim for claim in claims if claim.data is not None and results.left_out(claim.data)]
 
 
 def _view(results: Results, claim: Claim) -> tuple[Claim, Results | None]:
@@ -252,6 +245,7 @@ def _row(
         "threshold": str(claim.threshold),
         "oracle": claim.oracle,
         "source": claim.source,
+        "row": claim.row or 0,
         "data": claim.data or "" if view is None else view.only or "",
         "verdict": verdict,
         "value": nan if estimate is None else estimate.value,
@@ -268,7 +262,9 @@ def _row(
 
 def _frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     numbers = dict.fromkeys(("value", "low", "high", "level", "p_value"), "float64")
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(numbers | {"n": "int64"})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        numbers | {"n": "int64", "row": "int64"}
+    )
 
 
 def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
@@ -311,7 +307,7 @@ def _left_out(results: Results) -> str:
     left_out = not_asked(results)
     if not left_out:
         return ""
-    tasks = sorted({results.source.study.data[str(claim.data)].task for claim in left_out})
+    tasks = sorted({results.source.study.data_sets[str(claim.data)].task for claim in left_out})
     n = len(left_out)
     return (
         f"; {n} claim{'' if n == 1 else 's'} on {' and '.join(tasks)} data "

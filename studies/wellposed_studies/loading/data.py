@@ -65,18 +65,19 @@ def data_sets(study: Study, own: OwnTable | None) -> dict[str, DataSet]:
     DataError
         If the study has no real data set that the table could stand in for.
     """
+    declared = study.data_sets
     if own is None:
-        return {name: DataSet(name, data, (name,)) for name, data in study.data.items()}
-    replaced = tuple(n for n, d in study.data.items() if not d.synthetic and d.task == own.task)
+        return {name: DataSet(name, data, (name,)) for name, data in declared.items()}
+    replaced = tuple(n for n, d in declared.items() if not d.synthetic and d.task == own.task)
     if not replaced:
-        tasks = sorted({d.task for d in study.data.values() if not d.synthetic})
+        tasks = sorted({d.task for d in declared.values() if not d.synthetic})
         raise DataError(
             f"{visible(own.name)} is a {own.task} table (target {own.target!r}), and the study's "
             f"real data are {' and '.join(tasks) or 'none: all are drawn from a known truth'}. "
             "If the target was taken for the wrong kind, say --task regression or "
             "--task classification."
         )
-    kept = {n: DataSet(n, d, (n,)) for n, d in study.data.items() if d.synthetic}
+    kept = {n: DataSet(n, d, (n,)) for n, d in declared.items() if d.synthetic}
     name = visible(own.name)
     name = f"{name}-own" if name in kept else name
     return {name: DataSet(name, None, replaced)} | kept
@@ -125,7 +126,9 @@ def load_anew(selection: Selection, name: str) -> tuple[Any, str]:
         loaded = load_table(selection.own)
         if study.max_rows is not None:
             loaded = thin(loaded, stream(entropy, "rows"), study.max_rows)
-    prepared = study.prepare(Bunch(**loaded), stream(entropy, "prepare"), selection.profile)
+    prepared: Mapping[str, Any] = Bunch(**loaded)
+    if chosen.declared is None or not chosen.declared.synthetic:
+        prepared = study.prepared(prepared, stream(entropy, "prepare"), selection.profile)
     if not isinstance(prepared, Mapping):
         raise StudyError(
             f"`prepare` returned {type(prepared).__name__} for {name!r}; expected a mapping."

@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..escaping import code, markdown, shell
 from ..fonts import FONT, fallback, warn_of
+from ..study import WIDTH
+from .drawing import PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..storing.results import Results
-
-#: Width of a full-width figure in inches; sub-figures side by side are drawn at half of it.
-WIDTH = 6.5
-
-#: Okabe and Ito (2008), told apart with every common colour vision; the yellow is left out
-#: because lines in it are hard to see on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 _MARKS = {"held": "**held**", "failed": "**FAILED**", "not run": "not run"}
 
@@ -259,7 +254,7 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
         "Study": f"{code(manifest['study'])}, version {manifest['version']}, "
         f"code {code(manifest['code'][:12])}",
         "Run": f"{manifest['profile']} profile, {manifest['cells']} cells, "
-        f"{manifest['repetitions']} repetitions, seed {manifest['seed']}, "
+        f"{_repetitions(manifest)}, seed {manifest['seed']}, "
         f"finished {markdown(manifest['finished'])}",
         "Copied": _copied(manifest),
         "Command": code(shell(manifest["command"])),
@@ -285,6 +280,13 @@ def manifest_block(manifest: Mapping[str, Any]) -> Markdown:
     for sentence in warn_of(fallback(shown).missing, "the data's names"):
         entries["Fonts"] = markdown(sentence[0].upper() + sentence[1:])
     return table({"Entry": key, "Value": value} for key, value in entries.items())
+
+
+def _repetitions(manifest: Mapping[str, Any]) -> str:
+    """How many experiments there were, and how often each of their settings was repeated."""
+    counts = sorted({record["repetitions"] for record in manifest["experiments"].values()})
+    n = len(manifest["experiments"])
+    return f"{n} experiment{'' if n == 1 else 's'}, {' or '.join(map(str, counts))} repetitions"
 
 
 def _copied(manifest: Mapping[str, Any]) -> str:

@@ -78,7 +78,8 @@ class Measure:
             if alone:
                 seed_global_streams(cell.seed)
             started = time.perf_counter()
-            measured = _checked(study.measure(cell), set(planned.params))
+            measured = study.experiments[planned.experiment].measure(cell)
+            measured = _checked(measured, set(planned.params))
         except Exception as error:
             seconds = time.perf_counter() - started
             line = f"{type(error).__name__}: {error}"
@@ -96,25 +97,26 @@ def seed_global_streams(seed: int) -> None:
 
 
 def _checked(measured: Any, factors: set[str]) -> dict[str, Any]:
-    """What `Study.measure` returned, as Python scalars, arrays and DataFrames of few types."""
+    """What an experiment returned, as Python scalars, arrays and DataFrames of few types."""
     if isinstance(measured, pd.DataFrame):
         measured = {"cells": measured}
     if not isinstance(measured, Mapping):
         raise TypeError(
-            f"`measure` returned {type(measured).__name__}; expected a mapping from names to "
+            f"the experiment returned {type(measured).__name__}; expected a mapping from names to "
             "numbers, arrays or DataFrames, or one DataFrame."
         )
     if not measured:
-        raise ValueError("`measure` returned an empty mapping; expected at least one name.")
+        raise ValueError("the experiment returned an empty mapping; expected at least one name.")
     checked = {}
     for name, value in measured.items():
         if not isinstance(name, str) or not name or "/" in name or name == "@":
             raise TypeError(
-                f"`measure` returned the name {name!r}; expected a str without '/', and not '@'."
+                f"the experiment returned the name {name!r}; expected a str without '/', and not "
+                "'@'."
             )
         if name in RESERVED | factors:
             raise ValueError(
-                f"`measure` returned something named {name!r}, which is a factor's name or a "
+                f"the experiment returned something named {name!r}, which is a factor's name or a "
                 "column that every table has. Choose another name."
             )
         if isinstance(value, pd.DataFrame):
@@ -131,8 +133,9 @@ def _checked(measured: Any, factors: set[str]) -> dict[str, Any]:
         scalars = [k for k, v in checked.items() if _is_scalar(v)]
         if scalars:
             raise ValueError(
-                f"`measure` returned the DataFrame 'cells' and also the number {scalars[0]!r}, "
-                "which belong into the same table. Give the DataFrame another name."
+                "the experiment returned the DataFrame 'cells' and also the number "
+                f"{scalars[0]!r}, which belong into the same table. Give the DataFrame another "
+                "name."
             )
     return checked
 
@@ -149,8 +152,8 @@ def _value(name: str, value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "biufU":
         raise TypeError(
-            f"`measure` returned {name!r} of type {type(value).__name__} (dtype {array.dtype}); "
-            "expected numbers, text, arrays of these, or a DataFrame."
+            f"the experiment returned {name!r} of type {type(value).__name__} (dtype "
+            f"{array.dtype}); expected numbers, text, arrays of these, or a DataFrame."
         )
     array = _few_types(array)
     return array if array.ndim else array.item()
@@ -159,7 +162,7 @@ def _value(name: str, value: Any) -> Any:
 def _few_types(array: np.ndarray) -> np.ndarray:
     """bool, int64, float32, float64 or text, so that what is stored does not depend on company."""
     if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"`measure` returned {array.max()}, which is more than int64 holds.")
+        raise ValueError(f"the experiment returned {array.max()}, which is more than int64 holds.")
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind == "f" and array.dtype != np.float32:
@@ -170,7 +173,7 @@ def _few_types(array: np.ndarray) -> np.ndarray:
 def _frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     if frame.columns.empty or frame.columns.has_duplicates:
         raise ValueError(
-            f"`measure` returned the DataFrame {name!r} with the columns "
+            f"the experiment returned the DataFrame {name!r} with the columns "
             f"{list(map(str, frame.columns))}; expected at least one, and each once."
         )
     if any(level is not None for level in frame.index.names):

@@ -11,7 +11,7 @@ from ..errors import StudyError
 from ..loading.data import DataSet, Selection, data_sets, load_anew
 from ..loading.digest import digest
 from ..loading.own_table import OwnTable
-from ..study import Source, resolve
+from ..study import Experiment, Grid, Source, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,9 @@ class PlannedCell:
     Attributes
     ----------
     key : str
-        Digest of everything the result depends on: the study and its version, the data's
-        digest, the parameters, the repetition and the seed.
+        Digest of everything the result depends on: the study and its version, the experiment,
+        the data's digest, the parameters, the repetition and the seed.
+    experiment : str
     data_name, data_digest : str
     params : dict
     repetition : int
@@ -33,6 +34,7 @@ class PlannedCell:
     """
 
     key: str
+    experiment: str
     data_name: str
     data_digest: str
     params: dict[str, Any]
@@ -50,17 +52,15 @@ class Plan:
     selection : Selection
     data : dict
         One record a data set: digest, task, synthetic, source, answers_to, notes, shapes.
-    factors : list of str
-        All factors, in the order of their first appearance.
-    repetitions : int
+    experiments : dict
+        One record an experiment that is run: data, factors, repetitions, seeded_by, cells.
     cells : list of PlannedCell
     """
 
     source: Source
     selection: Selection
     data: dict[str, dict[str, Any]]
-    factors: list[str]
-    repetitions: int
+    experiments: dict[str, dict[str, Any]]
     cells: list[PlannedCell]
 
     @property
@@ -70,10 +70,10 @@ class Plan:
 
 
 def make_plan(selection: Selection) -> Plan:
-    """Multiply out data sets, grids and repetitions.
+    """Multiply out experiments, data sets, settings and repetitions.
 
-    Cells come data set by data set, grid by grid, settings in the order of the grid and
-    repetitions innermost; a setting that two grids share is there once.
+    Cells come experiment by experiment, data set by data set, settings in the order of the grids
+    and repetitions innermost; a setting that two grids share is there once.
 
     Raises
     ------
@@ -81,32 +81,63 @@ def make_plan(selection: Selection) -> Plan:
         If nothing is left to run.
     """
     source = find(selection.spec)
-    study = source.study
-    sets = data_sets(study, selection.own)
-    repetitions = int(resolve(study.repetitions, selection.profile))
-    factors = list(dict.fromkeys(name for grid in study.factors for name in grid.factors))
+    sets = data_sets(source.study, selection.own)
+    cells: dict[str, list[PlannedCell]] = {}
     records: dict[str, dict[str, Any]] = {}
-    cells: dict[str, PlannedCell] = {}
-    for name, chosen in sets.items():
-        grids = [
-            grid
-            for grid in study.factors
-            if grid.data is None or set(chosen.answers_to).intersection(grid.data)
-        ]
-        if not grids:
-            continue
-        records[name] = _record(selection, chosen)
-        for grid in grids:
-            for params in grid.settings(selection.profile):
-                for repetition in range(repetitions):
-                    cell = _cell(source, selection, records[name], name, params, repetition)
-                    cells.setdefault(cell.key, cell)
+    for experiment in source.study.experiments.values():
+        for name, chosen in sets.items():
+            grids = experiment.grids_on(chosen.answers_to)
+            if grids and name not in records:
+                records[name] = _record(selection, chosen)
+            found = _cells_on(source, selection, experiment, name, records.get(name, {}), grids)
+            cells.setdefault(experiment.name, []).extend(found)
+    cells = {name: found for name, found in cells.items() if found}
     if not cells:
         raise StudyError(
             f"{source.name} has nothing to run in the {selection.profile} profile on "
-            f"{', '.join(sets)}: no grid names these data, or a factor or `repetitions` is empty."
+            f"{', '.join(sets)}: no experiment names these data, or a factor or `repetitions` is "
+            "empty."
         )
-    return Plan(source, selection, records, factors, repetitions, list(cells.values()))
+    data = {name: records[name] for name in sets if name in records}
+    experiments = {
+        name: _experiment(source.study.experiments[name], selection, found)
+        for name, found in cells.items()
+    }
+    return Plan(
+        source, selection, data, experiments, [c for found in cells.values() for c in found]
+    )
+
+
+def _cells_on(
+    source: Source,
+    selection: Selection,
+    experiment: Experiment,
+    data_name: str,
+    record: dict[str, Any],
+    grids: list[Grid],
+) -> list[PlannedCell]:
+    """The cells of an experiment on a data set, each once."""
+    repetitions = int(resolve(experiment.repetitions, selection.profile))
+    cells: dict[str, PlannedCell] = {}
+    for grid in grids:
+        for params in grid.settings(selection.profile):
+            for repetition in range(repetitions):
+                cell = _cell(source, selection, experiment, record, data_name, params, repetition)
+                cells.setdefault(cell.key, cell)
+    return list(cells.values())
+
+
+def _experiment(
+    experiment: Experiment, selection: Selection, cells: list[PlannedCell]
+) -> dict[str, Any]:
+    """What the manifest says about an experiment."""
+    return {
+        "data": list(dict.fromkeys(cell.data_name for cell in cells)),
+        "factors": experiment.factors,
+        "repetitions": int(resolve(experiment.repetitions, selection.profile)),
+        "seeded_by": list(experiment.seeded_by),
+        "cells": len(cells),
+    }
 
 
 def _record(selection: Selection, chosen: DataSet) -> dict[str, Any]:
@@ -148,13 +179,26 @@ def _notes(selection: Selection, own: OwnTable, data: Any) -> list[str]:
 def _cell(
     source: Source,
     selection: Selection,
+    experiment: Experiment,
     record: dict[str, Any],
     data_name: str,
     params: dict[str, Any],
     repetition: int,
 ) -> PlannedCell:
-    parts = {"data": data_name, "repetition": repetition, **params}
-    shared = {part: parts[part] for part in source.study.seeded_by if part in parts}
+    parts = {"experiment": experiment.name, "data": data_name, "repetition": repetition, **params}
+    shared = {part: parts[part] for part in experiment.seeded_by if part in parts}
     entropy = digest([source.name, selection.seed, shared])[:32]
-    key = digest([source.name, source.study.version, record["digest"], params, repetition, entropy])
-    return PlannedCell(key, data_name, record["digest"], params, repetition, entropy)
+    key = digest(
+        [
+            source.name,
+            source.study.version,
+            experiment.name,
+            record["digest"],
+            params,
+            repetition,
+            entropy,
+        ]
+    )
+    return PlannedCell(
+        key, experiment.name, data_name, record["digest"], params, repetition, entropy
+    )

@@ -47,7 +47,7 @@ def _the_kind(name: str, kinds: set[str]) -> str:
     """The one kind of what has a name; "none" of what is None in all cells."""
     if len(kinds) > 1:
         raise StudyError(
-            f"`measure` returns {name!r} as {' in some cells and as '.join(sorted(kinds))} "
+            f"an experiment returns {name!r} as {' in some cells and as '.join(sorted(kinds))} "
             "in others; expected one kind."
         )
     return next(iter(kinds), "none")
@@ -65,7 +65,7 @@ def _scalars(name: str, values: list[Any]) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         kinds = sorted({type(v).__name__ for v in values if v is not None})
         raise StudyError(
-            f"`measure` returns {name!r} as {' and '.join(kinds)} in different cells; expected "
+            f"an experiment returns {name!r} as {' and '.join(kinds)} in different cells; expected "
             "one type."
         ) from error
 
@@ -74,7 +74,7 @@ def _arrays(values: list[np.ndarray | None]) -> tuple[pa.Array, pa.Array]:
     present = [value for value in values if value is not None]
     if len({value.dtype.kind == "U" for value in present}) > 1:
         raise StudyError(
-            "`measure` returns an array of text in some cells and of numbers in others."
+            "an experiment returns an array of text in some cells and of numbers in others."
         )
     dtype = np.result_type(*present)
     flat = np.concatenate([value.ravel().astype(dtype) for value in present])
@@ -105,7 +105,7 @@ def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
         table = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise StudyError(
-            f"what `measure` returns has different types in different cells: {error}"
+            f"what an experiment returns has different types in different cells: {error}"
         ) from error
     return table.select(sorted(table.column_names)).combine_chunks()
 
@@ -212,8 +212,8 @@ def _widened(pieces: list[pa.Table], name: str) -> list[pa.Table]:
         target = pa.list_(_common(types) if len(types) > 1 else next(iter(types)))
     except (TypeError, NotImplementedError, pa.ArrowNotImplementedError) as error:
         raise StudyError(
-            f"`measure` returns arrays {name!r} of types {' and '.join(sorted(map(str, types)))}; "
-            "expected numbers or text, not both."
+            f"an experiment returns arrays {name!r} of types "
+            f"{' and '.join(sorted(map(str, types)))}; expected numbers or text, not both."
         ) from error
     return [piece.set_column(1, name, piece.column(name).cast(target)) for piece in pieces]
 

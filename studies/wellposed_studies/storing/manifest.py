@@ -77,11 +77,9 @@ def describe_run(plan: Plan, started: str, n_jobs: int) -> dict[str, Any]:
         "code": plan.source.code,
         "profile": plan.selection.profile,
         "seed": plan.selection.seed,
-        "seeded_by": list(study.seeded_by),
         "own_table": None if own is None else asdict(own),
         "data": plan.data,
-        "factors": plan.factors,
-        "repetitions": plan.repetitions,
+        "experiments": plan.experiments,
         "cells": len(plan.cells),
         "plan": plan.digest,
         "command": command_line(),
@@ -124,7 +122,7 @@ def _commit(folder: Path) -> str | None:
             return None
         return done.stdout.strip()
 
-    if git("ls-files", "--error-unmatch", "study.py") is None:
+    if git("ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     changes = git("status", "--porcelain", "--untracked-files=no")
     head = git("rev-parse", "HEAD")

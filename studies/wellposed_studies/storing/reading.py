@@ -39,6 +39,13 @@ DATA_SET = {
     "notes?": [str],
     "shapes": {str: [int]},
 }
+EXPERIMENT = {
+    "data": [str],
+    "factors": [str],
+    "repetitions": int,
+    "seeded_by": [str],
+    "cells": int,
+}
 OWN_TABLE = {
     "path": str,
     "target": str,
@@ -56,8 +63,7 @@ MANIFEST: dict[Any, Any] = {
     "seed": int,
     "own_table": (None, OWN_TABLE),
     "data": {str: DATA_SET},
-    "factors": [str],
-    "repetitions": int,
+    "experiments": {str: EXPERIMENT},
     "cells": int,
     "plan": str,
     "command": [str],

@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ..errors import Damaged
+from ..errors import Damaged, suggest
 from ..escaping import shell, visible
-from ..fonts import fallback
 from .reading import AGAIN, read_manifest, read_table, read_verdicts
+from .tables import as_matrix, select, stack
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +27,10 @@ DEFAULT_RESULTS = "results"
 
 
 class Results:
-    """The finished tables of one run of a study; `load` returns it, and tests of claims get it.
+    """The finished run of a study; `load` returns it, and tests of claims get it.
+
+    ``results["name"]`` are the tables of an experiment, and ``"name" in results`` says whether
+    it was run; `table` reads what the study derives.
 
     Parameters
     ----------
@@ -49,12 +51,12 @@ class Results:
         The profile that was run.
     data_names : list of str
         The data sets that were run.
-    table_names, array_names : list of str
-        What `table` and `stacked` can read.
+    table_names : list of str
+        The derived tables, which `table` can read.
     verdicts : DataFrame
-        One row a claim: ``claim, statement, measured, threshold, oracle, source, data, verdict,
-        value, low, high, level, p_value, n, method, reason``; ``verdict`` is "held", "failed" or
-        "not run".
+        One row a claim: ``claim, statement, measured, threshold, oracle, source, row, data,
+        verdict, value, low, high, level, p_value, n, method, reason, kind``; ``verdict`` is
+        "held", "failed" or "not run".
     timings : DataFrame
         Seconds of every cell.
     """
@@ -69,6 +71,18 @@ class Results:
             f"<Results of {self.name}: {self.profile} profile, data {', '.join(self.data_names)}, "
             f"{self.manifest['cells']} cells>"
         )
+
+    def __getitem__(self, experiment: str) -> ExperimentResults:
+        """What an experiment measured."""
+        known = {**self.source.study.experiments, **self.manifest["experiments"]}
+        if experiment not in known:
+            raise KeyError(
+                f"{self.name} has no experiment {experiment!r}. {suggest(experiment, known)}"
+            )
+        return ExperimentResults(self, experiment)
+
+    def __contains__(self, experiment: str) -> bool:
+        return experiment in self.manifest["experiments"]
 
     @property
     def name(self) -> str:
@@ -87,17 +101,8 @@ class Results:
         return list(self.manifest["data"]) if self.only is None else [self.only]
 
     @property
-    def factors(self) -> list[str]:
-        """Names of the study's factors, which are columns of every table."""
-        return list(self.manifest["factors"])
-
-    @property
     def table_names(self) -> list[str]:
         return sorted(path.stem for path in (self.folder / "tables").glob("*.parquet"))
-
-    @property
-    def array_names(self) -> list[str]:
-        return sorted(path.stem for path in (self.folder / "arrays").glob("*.parquet"))
 
     @property
     def verdicts(self) -> pd.DataFrame:
@@ -117,97 +122,30 @@ class Results:
                 return str(name)
         return None
 
+    def left_out(self, declared: str) -> bool:
+        """Whether a user's table took the place of this real data set and is no table like it."""
+        return (
+            self.manifest["own_table"] is not None
+            and not self.source.study.data_sets[declared].synthetic
+            and self.stand_in(declared) is None
+        )
+
     def restricted_to(self, data: str) -> Results:
         """The same results, showing only the data set of this name."""
         return Results(self.folder, self.source, data)
 
-    def table(self, name: str = "cells", **where: Any) -> pd.DataFrame:
-        """A table as a DataFrame, in the order in which the study declares its cells.
+    def table(self, name: str, **where: Any) -> pd.DataFrame:
+        """A derived table as a DataFrame.
 
         Parameters
         ----------
         name : str
-            "cells" for the numbers that `Study.measure` returned, or the name of a DataFrame
-            that it returned or that the study derives.
+            As the study's function is called.
         **where : Any
-            Keep the rows that have these values: ``table(data="digits", regularizer="l2")``.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``data``, one a factor, ``repetition``, and what was measured. A factor that a
-            setting does not have is missing; tuples are written out as strings.
+            Keep the rows that have these values, or one of those in a list:
+            ``table("slopes", data="digits", regularizer=["l1", "l2"])``.
         """
-        frame = self._read("tables", name, self.table_names).to_pandas()
-        return self._select(frame, where)
-
-    def stacked(self, name: str, **where: Any) -> pd.DataFrame:
-        """Arrays that `Study.measure` returned, those of all repetitions of a setting stacked.
-
-        Parameters
-        ----------
-        name : str
-            The array's name in what `Study.measure` returned.
-        **where : Any
-            Keep the settings that have these values.
-
-        Returns
-        -------
-        DataFrame
-            One row a setting: ``data``, one column a factor, and a column `name` that holds one
-            array a row, of shape (n_repetitions, ...) in the order of the repetitions.
-        """
-        table = self._read("arrays", name, self.array_names)
-        values, shapes = table.column(name), table.column("shape")
-        frame = table.drop_columns([name, "shape"]).to_pandas()
-        frame = self._select(frame.assign(_position=np.arange(len(frame))), where)
-        keys = ["data", *self.factors]
-        rows = []
-        for setting, group in frame.groupby(keys, dropna=False, sort=False):
-            group = group.sort_values("repetition")
-            cells = group["_position"].tolist()
-            different = {tuple(shapes[i].as_py()) for i in cells}
-            if len(different) > 1:
-                raise ValueError(
-                    f"{name!r} has different shapes in different repetitions of {setting}: "
-                    f"{sorted(different)}. Arrays can be stacked where `measure` returns one shape "
-                    "for a setting; return a DataFrame otherwise."
-                )
-            arrays = [values[i].values.to_numpy(zero_copy_only=False) for i in cells]
-            rows.append((*setting, np.stack(arrays).reshape(len(cells), *different.pop())))
-        return pd.DataFrame(rows, columns=[*keys, name])
-
-    def matrix(
-        self, value: str, rows: str | list[str], *, table: str = "cells", **where: Any
-    ) -> pd.DataFrame:
-        """One column of a table laid out as settings by repetitions, for paired comparisons.
-
-        Parameters
-        ----------
-        value : str
-            The column.
-        rows : str or list of str
-            Factors that tell the rows apart, which are sorted by them.
-        table : str
-            The table that `value` is a column of.
-        **where : Any
-            Keep the rows that have these values.
-
-        Returns
-        -------
-        DataFrame
-            Indexed by `rows`, one column a repetition.
-        """
-        frame = self.table(table, **where)
-        by = [rows] if isinstance(rows, str) else list(rows)
-        twice = frame.duplicated([*by, "repetition"])
-        if twice.any():
-            others = [c for c in ("data", *self.factors) if c not in by and frame[c].nunique() > 1]
-            raise ValueError(
-                f"{', '.join(by)} and repetition do not tell the rows of {table!r} apart. Add to "
-                f"`rows`, or fix by keyword, one of: {', '.join(others) or 'its other columns'}."
-            )
-        return frame.pivot(index=rows, columns="repetition", values=value).sort_index()
+        return self._select(self._read(f"tables/{name}", "derived tables", self.table_names), where)
 
     def data(self, name: str | None = None) -> Any:
         """A data set as the cells saw it: loaded and prepared again, and its digest checked.
@@ -237,12 +175,7 @@ class Results:
             raise KeyError(
                 f"{self.name} declares no figure {name!r}; it has {', '.join(figures) or 'none'}."
             )
-        import matplotlib
-
-        own = fallback("".join(self.data_names)).families
-        family = matplotlib.rcParams["font.family"]
-        with matplotlib.rc_context({"font.family": [*family, *own]} if own else {}):
-            return figures[name](self)
+        return figures[name].draw(self)
 
     def check(self) -> None:
         """Read everything there is, so that what is damaged is known before a report begins.
@@ -265,27 +198,151 @@ class Results:
         except FileNotFoundError:
             raise Damaged(f"{visible(path)} is missing. {AGAIN}") from None
 
-    def _read(self, kind: str, name: str, known: list[str]) -> Any:
-        file = f"{kind}/{name}.parquet"
-        if name not in known and file not in self.manifest.get("files", []):
+    def _read(
+        self, place: str, what: str, known: list[str], columns: Sequence[str] = ()
+    ) -> pa.Table:
+        name = place.rpartition("/")[2]
+        if name not in known and f"{place}.parquet" not in self.manifest.get("files", []):
             raise KeyError(
-                f"{self.name} has nothing named {name!r} in its {kind}; it has "
+                f"{self.name} has nothing named {name!r} in its {what}; it has "
                 f"{', '.join(known) or 'none'}."
             )
-        return self._file(file, ["data"] if kind == "arrays" else [])
+        return self._file(f"{place}.parquet", columns)
 
-    def _select(self, frame: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
-        if self.only is not None and "data" in frame:
-            frame = frame[frame["data"] == self.only]
-        for column, value in where.items():
-            if column not in frame:
-                raise KeyError(f"no column {column!r}; there are {', '.join(frame.columns)}.")
-            if value is None:
-                frame = frame[frame[column].isna()]
-            else:
-                as_text = not pd.api.types.is_numeric_dtype(frame[column])
-                frame = frame[frame[column] == (str(value) if as_text else value)]
-        return frame.reset_index(drop=True)
+    def _select(self, table: pa.Table, where: dict[str, Any]) -> pd.DataFrame:
+        return select(table.to_pandas(), self._where(table.column_names, where))
+
+    def _where(self, columns: Sequence[str], where: dict[str, Any]) -> dict[str, Any]:
+        """The conditions, with that on the one data set if there is only one to be seen."""
+        if self.only is None or "data" not in columns:
+            return where
+        if where.get("data", self.only) != self.only:
+            raise KeyError(f"only {self.only!r} is seen here, not {where['data']!r}.")
+        return {"data": self.only, **where}
+
+
+class ExperimentResults:
+    """What an experiment measured; ``results["name"]``.
+
+    Attributes
+    ----------
+    name : str
+    factors : list of str
+        Its factors, which are columns of every table.
+    repetitions : int
+        How often every setting was repeated.
+    data_names : list of str
+        The data sets that it was run on.
+    table_names, array_names : list of str
+        What `table` and `stacked` can read.
+    """
+
+    def __init__(self, results: Results, name: str) -> None:
+        self.results = results
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of {self.results!r}>"
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        if self.name not in self.results:
+            raise KeyError(
+                f"the experiment {self.name!r} was not run on {', '.join(self.results.data_names)}."
+            )
+        return self.results.manifest["experiments"][self.name]
+
+    @property
+    def factors(self) -> list[str]:
+        return list(self._record["factors"])
+
+    @property
+    def repetitions(self) -> int:
+        return int(self._record["repetitions"])
+
+    @property
+    def data_names(self) -> list[str]:
+        return [name for name in self._record["data"] if name in self.results.data_names]
+
+    @property
+    def table_names(self) -> list[str]:
+        return self._names("tables")
+
+    @property
+    def array_names(self) -> list[str]:
+        return self._names("arrays")
+
+    def _names(self, kind: str) -> list[str]:
+        folder = self.results.folder / kind / self.name
+        return sorted(path.stem for path in folder.glob("*.parquet"))
+
+    def _read(self, kind: str, name: str, columns: Sequence[str] = ()) -> pa.Table:
+        factors = self._record["factors"]
+        place = f"{kind}/{self.name}/{name}"
+        wanted = ["data", *factors, "repetition", *columns]
+        return self.results._read(place, f"{kind} of {self.name}", self._names(kind), wanted)
+
+    def table(self, name: str = "cells", **where: Any) -> pd.DataFrame:
+        """A table as a DataFrame, in the order in which the study declares its cells.
+
+        Parameters
+        ----------
+        name : str
+            "cells" for the numbers that the experiment returned, or the name of a DataFrame that
+            it returned.
+        **where : Any
+            Keep the rows that have these values, or one of those in a list:
+            ``table(data="digits", regularizer="l2")``.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``data``, one a factor, ``repetition``, and what was measured. A factor that a
+            setting does not have is missing; tuples are written out as strings.
+        """
+        return self.results._select(self._read("tables", name), where)
+
+    def stacked(self, name: str, **where: Any) -> pd.DataFrame:
+        """Arrays that the experiment returned, those of all repetitions of a setting stacked.
+
+        Parameters
+        ----------
+        name : str
+            The array's name in what the experiment returned.
+        **where : Any
+            Keep the settings that have these values, or one of those in a list.
+
+        Returns
+        -------
+        DataFrame
+            One row a setting: ``data``, one column a factor, and a column `name` that holds one
+            array a row, of shape (n_repetitions, ...) in the order of the repetitions.
+        """
+        table = self._read("arrays", name, [name, "shape"])
+        return stack(table, name, self.factors, self.results._where(table.column_names, where))
+
+    def matrix(
+        self, value: str, rows: str | list[str], *, table: str = "cells", **where: Any
+    ) -> pd.DataFrame:
+        """One column of a table laid out as settings by repetitions, for paired comparisons.
+
+        Parameters
+        ----------
+        value : str
+            The column.
+        rows : str or list of str
+            Factors that tell the rows apart, which are sorted by them.
+        table : str
+            The table that `value` is a column of.
+        **where : Any
+            Keep the rows that have these values, or one of those in a list.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by `rows`, one column a repetition.
+        """
+        return as_matrix(self.table(table, **where), value, rows, ["data", *self.factors])
 
 
 def load(name: str, results: str | os.PathLike[str] | None = None) -> Results:

@@ -1,17 +1,15 @@
-"""The data of the study: problems with fewer rows than weights."""
+"""Problems with fewer rows than weights: real tables made wide, and training sets of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ...errors import DataError
-from ...loading.datasets import scikit_learn
 from ...loading.preprocessing import as_numbers
-from ...study import Cell, Data, Profile
-from .._scaling import standardised
+from ...loading.scaling import standardised
+from ...study import Cell
 
 #: Rows of a training set that is drawn from a real table, at most.
 N_TRAIN = 24
@@ -30,79 +28,6 @@ TRIALS, ENOUGH = 50, 10
 
 #: Real tables with fewer columns get their squares and products.
 MIN_COLUMNS = 2 * N_TRAIN
-
-
-def _gaussian(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
-    return {"n": 20, "p": 60}
-
-
-def _separable(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
-    return {"n": 30, "p": 60}
-
-
-def _two_weights(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
-    """One equation, ``w1 + 2 w2 = 2``, given twice, as an estimator wants two rows."""
-    return {"X": np.array([[1.0, 2.0]] * 2), "target": np.array([2.0, 2.0])}
-
-
-def wave(x: np.ndarray) -> np.ndarray:
-    """The true function of one input."""
-    return np.sin(np.pi * x / 2)
-
-
-def _wave(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
-    """Twelve noisy points with a gap in the middle, and as many elsewhere to stop by."""
-    x = np.concatenate([np.linspace(-3, -0.8, 6), np.linspace(0.8, 3, 6)])
-    x, x_val = x + rng.uniform(-0.1, 0.1, 12), rng.uniform(-3, 3, 12)
-    grid = np.linspace(-3, 3, 201)
-    return {
-        "X_train": x[:, np.newaxis],
-        "y_train": wave(x) + 0.2 * rng.normal(size=12),
-        "X_val": x_val[:, np.newaxis],
-        "y_val": wave(x_val) + 0.2 * rng.normal(size=12),
-        "X_test": grid[:, np.newaxis],
-        "y_test": wave(grid),
-    }
-
-
-class _ThreesAndEights:
-    """Images of the digits 3 and 8: the first real table with more columns than rows here."""
-
-    def __call__(self, rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
-        digits = scikit_learn("digits").load(rng, profile)
-        rows = np.isin(digits["y"], [3, 8])
-        return {"X": digits["X"][rows], "y": (digits["y"][rows] == 8).astype("int64")}
-
-
-DATA = {
-    "two-weights": Data(
-        _two_weights,
-        task="regression",
-        synthetic=True,
-        source="one equation in two unknowns, given twice: an estimator wants two rows",
-    ),
-    "gaussian": Data(
-        _gaussian,
-        task="regression",
-        synthetic=True,
-        source="20 rows of 60 independent standard normal inputs",
-    ),
-    "separable": Data(
-        _separable,
-        task="classification",
-        synthetic=True,
-        source="30 rows of 60 standard normal inputs, labels by a linear rule",
-    ),
-    "wave": Data(
-        _wave, task="regression", synthetic=True, source="12 noisy points of sin(pi x / 2)"
-    ),
-    "diabetes": scikit_learn("diabetes"),
-    "digits": Data(
-        _ThreesAndEights(),
-        task="classification",
-        source="scikit-learn's digits, threes and eights; Alpaydin and Kaynak 1998",
-    ),
-}
 
 
 def widen(data: Any, rng: np.random.Generator) -> dict[str, Any]:
@@ -288,7 +213,7 @@ def test_rows(data: Any, train: np.ndarray) -> np.ndarray:
     return np.setdiff1d(np.arange(len(data.target)), data.get("pool", train))
 
 
-def linear_problem(cell: Cell) -> dict[str, np.ndarray]:
+def linear_problem(cell: Cell, k: int | None = None) -> dict[str, np.ndarray]:
     """A training set ``X, y`` of the cell, and rows to test on.
 
     Gaussian inputs have `k` true weights that are not zero, all by default, and no noise.
@@ -296,7 +221,7 @@ def linear_problem(cell: Cell) -> dict[str, np.ndarray]:
     data, rng = cell.data, cell.rng("training set")
     if cell.data_name == "gaussian":
         w = np.zeros(data.p)
-        k = int(cell.params.get("k", data.p))
+        k = data.p if k is None else int(k)
         w[rng.permutation(data.p)[:k]] = rng.choice([-1.0, 1.0], k) * rng.uniform(0.5, 1.5, k)
         X, X_test = rng.normal(size=(data.n, data.p)), rng.normal(size=(300, data.p))
         return {"X": X, "y": X @ w, "X_test": X_test, "y_test": X_test @ w}

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...claims import Estimate, at_most, jackknife, worst
+from ...escaping import mathtext
+from ...reporting.drawing import PALETTE, legend, sets_of
 from ...study import Cell
+from .setup import study, wave
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ...storing.results import Results
 
 #: Units of the hidden layer and strength of L2.
 HIDDEN = (64,)
@@ -21,7 +31,8 @@ TREATMENTS = {
 EPOCHS = 10_000
 
 
-def seeds(cell: Cell) -> dict[str, Any]:
+@study.experiment(data=["wave", "diabetes"], treatment=list(TREATMENTS))
+def seeds(cell: Cell, treatment: str) -> dict[str, Any]:
     """One training set, another seed for the first weights in every repetition.
 
     With and without L2 the objective is minimised by L-BFGS until nothing is left to gain. Early
@@ -30,7 +41,7 @@ def seeds(cell: Cell) -> dict[str, Any]:
     """
     from wellposed import NetRegressor
 
-    data, treatment = cell.data, cell.params["treatment"]
+    data = cell.data
     settings: dict[str, Any] = {"solver": "lbfgs", "max_epochs": 5000}
     settings["tol"] = 1e-4 if treatment == "l2" else 1e-5
     if treatment in ("adam", "early stopping"):
@@ -57,3 +68,142 @@ def seeds(cell: Cell) -> dict[str, Any]:
         "n_rows": len(data.y_train),
         "epochs": int(net.best_epoch_ or 0) if stop else net.n_iter_,
     }
+
+
+@study.claim(
+    "A network with more parameters than rows fits them from every seed that was tried.",
+    at_most(1e-3),
+    measured="largest training error, a share of the targets' variance",
+    oracle="the rows themselves",
+    source="7.3; Zhang 2017",
+    row=7,
+)
+def network_interpolates(results: Results) -> Estimate:
+    return worst(results["seeds"], "train_error", treatment="none")
+
+
+@study.claim(
+    "With {words} the seeds agree at least twice as well, on one training set.",
+    at_most(0.5),
+    name="agree-{treatment}",
+    measured="spread over seeds, a share of that without: the largest over data sets",
+    oracle="{oracle}",
+    source="{source}",
+    each=[
+        {
+            "treatment": "l2",
+            "words": "L2",
+            "without": "none",
+            "oracle": "the same seeds without it, by L-BFGS as well",
+            "source": "7.3; 7.1.1",
+        },
+        {
+            "treatment": "early stopping",
+            "words": "early stopping",
+            "without": "adam",
+            "oracle": "the same seeds after many more steps of Adam",
+            "source": "7.3; 7.8",
+        },
+    ],
+)
+def agree(results: Results, treatment: str, without: str) -> Estimate:
+    """Spread between seeds with a treatment over that without, root mean square over the test
+    points; the larger of the data sets'."""
+    table = results["seeds"].stacked("prediction")
+    pairs = {}
+    for name, part in table.groupby("data"):
+        by = part.set_index("treatment")["prediction"]
+        pairs[name] = (by[treatment], by[without])
+
+    def ratio(name: Any, i: np.ndarray | slice) -> float:
+        P, Q = pairs[name]
+        return spread(P[i]) / max(spread(Q[i]), 1e-12)
+
+    n = min(len(P) for P, _ in pairs.values())
+    estimate = jackknife(lambda i: max(ratio(name, i) for name in pairs), n, of=len(pairs))
+    return replace(estimate, note=str(max(pairs, key=lambda name: ratio(name, slice(None)))))
+
+
+def spread(P: np.ndarray) -> float:
+    """Root mean square over points of the standard deviation over seeds, of (n_seeds, n_points).
+
+    Examples
+    --------
+    >>> round(spread(np.array([[0.0, 1.0], [2.0, 1.0]])), 3)
+    1.0
+    """
+    return float(np.sqrt(P.var(axis=0, ddof=1).mean()))
+
+
+@study.figure(
+    "Do networks that fit the same points agree in between?",
+    alt="Four panels with the same twelve training points, which leave a gap in the middle, and "
+    "the true wave. Without penalty and by L-BFGS the curves go through all points and differ "
+    "widely between them; in the others, L2, Adam and Adam stopped early, they lie close "
+    "together.",
+    height=2.6,
+    data="wave",
+    name="seeds",
+)
+def fits(results: Results, figure: Figure) -> None:
+    """Fits of one training set from several seeds, by each treatment."""
+    data = results.data()
+    predictions = _predictions(results, results.data_names[0])
+    axes = figure.subplots(1, len(TREATMENTS), sharex=True, sharey=True)
+    x = data.X_test[:, 0]
+    for ax, (treatment, title) in zip(axes, TREATMENTS.items()):
+        ax.plot(x, predictions[treatment][:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
+        ax.plot([], [], color=PALETTE[1], lw=1, label="one seed each")
+        ax.plot(x, wave(x), color=PALETTE[6], lw=1.4, label="the truth")
+        ax.plot(data.X_train[:, 0], data.y_train, "o", color=PALETTE[0], label="training rows")
+        ax.set_title(title)
+        ax.set_xlabel("input")
+    axes[0].set_ylabel("output")
+    axes[0].set_ylim(-2.2, 2.2)
+    legend(figure, axes[0], 3)
+
+
+def _predictions(results: Results, name: str) -> dict[str, np.ndarray]:
+    """Of every treatment the predictions (n_seeds, n_points) on a data set."""
+    table = results["seeds"].stacked("prediction", data=name)
+    return dict(zip(table["treatment"], table["prediction"]))
+
+
+@study.figure(
+    "How well-posed does a treatment make the problem, and how good?",
+    alt="Points by treatment, no penalty and L2 by L-BFGS, no penalty and early stopping by Adam, "
+    "for the wave and for a real table: spread between seeds on the left, test error on the "
+    "right.",
+    height=2.8,
+)
+def spreads(results: Results, figure: Figure) -> None:
+    """Spread between seeds and test error by treatment."""
+    cells = results["seeds"]
+    treatments = list(TREATMENTS)
+    axes = figure.subplots(1, 2)
+    for k, name in enumerate(sets_of(cells)):
+        x = np.arange(len(treatments)) + (k - 0.5) * 0.16
+        predictions = _predictions(results, name)
+        options = {
+            "color": PALETTE[k],
+            "marker": "os"[k % 2],
+            "ls": "",
+            "ms": 6,
+            "label": mathtext(name),
+        }
+        axes[0].plot(x, [spread(predictions[t]) for t in treatments], **options)
+        errors = cells.matrix("test_error", rows="treatment", data=name)
+        low, middle, high = np.quantile(errors.loc[treatments], [0.1, 0.5, 0.9], axis=1)
+        axes[1].errorbar(x, middle, [middle - low, high - middle], capsize=3, **options)
+    axes[0].set_title("spread between seeds")
+    axes[0].set_ylabel("standard deviation (root mean square)")
+    axes[1].set_title("test error")
+    axes[1].set_ylabel("mean squared error")
+    for ax in axes:
+        ax.set_yscale("log")
+        ax.set_xticks(
+            range(len(treatments)), [title.replace(" ", "\n") for title in TREATMENTS.values()]
+        )
+        ax.set_xlim(-0.5, len(treatments) - 0.5)
+        ax.grid(axis="x", visible=False)
+    axes[0].legend()

@@ -1,21 +1,23 @@
-"""What L1 and L2 do: shrinkage along eigenvectors, soft thresholding, and when each predicts
-better."""
+"""When each penalty predicts better: statement 4, and penalties on real tables."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...study import Cell
+from ...claims import Estimate, at_least, choose_then_test, mean, relative_change
+from ...escaping import mathtext
+from ...reporting.drawing import PALETTE, means, sets_of
+from ...study import Cell, by_profile
 from .data import linear_problem
-from .linear import curvature, mse, regressor, relative
-from .separable import classifier
+from .linear import classifier, curvature, mse, regressor
+from .setup import DRAWN, study
 
-#: Strengths relative to the largest eigenvalue of the Hessian.
-SHRINKAGE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-#: Strengths relative to the one at which all weights are zero.
-THRESHOLDS = (0.003, 0.03, 0.1, 0.3, 0.9)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ...storing.results import Results
 
 #: Strengths of the paths on real tables, relative to the strongest.
 RELATIVE = tuple(np.logspace(0, -3, 9).round(6))
@@ -23,79 +25,27 @@ RELATIVE = tuple(np.logspace(0, -3, 9).round(6))
 #: The grid of true sparsity: rows, columns, standard deviation of the noise.
 N_ROWS, N_COLUMNS, NOISE = 50, 100, 0.3
 
-
-def shrinkage(cell: Cell) -> dict[str, Any]:
-    """Row 2: the L2 solution in the Hessian's eigenvectors, against ``lambda / (lambda + a)``.
-
-    Of an under-determined problem the unpenalised solution is the one of least norm.
-    """
-    import pandas as pd
-
-    problem = linear_problem(cell)
-    X, y = problem["X"], problem["y"]
-    s, vectors = np.linalg.svd(X, full_matrices=True)[1:]
-    eigenvalues = np.append(s**2, np.zeros(len(vectors) - len(s))) / len(X)
-    star = np.linalg.pinv(X) @ y
-    frames, n_zeros = [], 0
-    for step in SHRINKAGE:
-        a = step * eigenvalues[0]
-        net = regressor(solver="lbfgs", l2=a, tol=1e-12, max_epochs=20_000)
-        w = net.fit(X, y).coef_
-        n_zeros += int((w[(X != 0).any(axis=0)] == 0).sum())
-        frame = pd.DataFrame({"eigenvalue": eigenvalues, "filter": eigenvalues / (eigenvalues + a)})
-        frame["coordinate"] = vectors @ w
-        frame["unpenalised"] = vectors @ star
-        frames.append(frame.assign(relative_strength=step))
-    table = pd.concat(frames, ignore_index=True)
-    wrong = table["coordinate"] - table["filter"] * table["unpenalised"]
-    return {
-        "shrinkage": table,
-        "filter_error": float(wrong.abs().max() / np.linalg.norm(star)),
-        "l2_zeros": n_zeros,
-    }
+#: Colour, marker and line of each penalty.
+PENALTIES = {"l1": (PALETTE[1], "D", "-."), "l2": (PALETTE[0], "s", "-")}
 
 
-def soft_thresholds(cell: Cell) -> dict[str, Any]:
-    """Row 3: L1 where the Hessian is diagonal, that is on the table's principal axes."""
-    import pandas as pd
-
-    X, y = cell.data.X, cell.data.target
-    rows = cell.rng("training set").integers(len(y), size=len(y))
-    u, s, _ = np.linalg.svd(X[rows], full_matrices=False)
-    kept = s > 1e-3 * s[0]
-    Z, hessian = u[:, kept] * s[kept], s[kept] ** 2 / len(rows)
-    star = Z.T @ y[rows] / len(rows) / hessian
-    top = float(np.abs(hessian * star).max())
-    frames = []
-    for step in THRESHOLDS:
-        net = regressor(solver="lbfgs", l1=step * top, tol=1e-12, max_epochs=20_000)
-        frame = pd.DataFrame({"weight": net.fit(Z, y[rows]).coef_, "unpenalised": star})
-        frame["threshold"] = step * top / hessian
-        frame["formula"] = np.sign(star) * np.maximum(np.abs(star) - frame["threshold"], 0)
-        frames.append(frame.assign(relative_strength=step))
-    table = pd.concat(frames, ignore_index=True)
-    zeros = [(table[c] == 0).to_numpy() for c in ("weight", "formula")]
-    return {
-        "soft_thresholds": table,
-        "threshold_error": relative(table["weight"].to_numpy(), table["formula"].to_numpy()),
-        "different_zeros": int((zeros[0] != zeros[1]).sum()),
-        "l1_zeros": float(zeros[0].mean()),
-    }
-
-
-def sparsity(cell: Cell) -> dict[str, Any]:
+@study.experiment(
+    data=DRAWN,
+    k=by_profile(quick=[2, 5, 15, 40, 100], full=[1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 100]),
+    penalty=["l1", "l2"],
+)
+def sparsity(cell: Cell, k: int, penalty: str) -> dict[str, Any]:
     """Row 4: L1 or L2 at its best strength, on a truth of which `k` weights are not zero.
 
     The strength is chosen on 300 rows of their own. The truth has norm 1 and the inputs unit
     covariance, so the excess error is the squared distance of the weights from the truth.
     """
-    rng, k = cell.rng("training set"), int(cell.params["k"])
+    rng = cell.rng("training set")
     truth = np.zeros(N_COLUMNS)
     truth[rng.permutation(N_COLUMNS)[:k]] = rng.choice([-1.0, 1.0], k) / np.sqrt(k)
     X, X_val = rng.normal(size=(N_ROWS, N_COLUMNS)), rng.normal(size=(300, N_COLUMNS))
     y = X @ truth + NOISE * rng.normal(size=len(X))
     y_val = X_val @ truth + NOISE * rng.normal(size=len(X_val))
-    penalty = cell.params["penalty"]
     net = regressor(solver="lbfgs", tol=1e-6, max_epochs=2000, warm_start=True)
     weights = [
         net.set_params(**{penalty: strength}).fit(X, y).coef_.copy()
@@ -118,6 +68,87 @@ def strengths(penalty: str, X: np.ndarray, y: np.ndarray, n: int = 9) -> np.ndar
     return top * np.logspace(0, -3, n)
 
 
+@study.claim(
+    "Where the truth is sparse, L1 predicts better than L2.",
+    at_least(0.01),
+    measured="excess error saved at the sparsest truth, a share",
+    oracle="the true weights",
+    source="7.1.2; Tibshirani 1996",
+    row=4,
+    data=DRAWN,
+)
+def sparse_truth(results: Results) -> Estimate:
+    errors, k = _excess_errors(results)
+    return -relative_change(errors.loc[(k.min(), "l1")], errors.loc[(k.min(), "l2")])
+
+
+@study.claim(
+    "Where the truth is dense, L2 predicts better than L1.",
+    at_least(0.01),
+    measured="excess error saved at the densest truth, a share",
+    oracle="the true weights",
+    source="7.1; Tibshirani 1996",
+    row=4,
+    data=DRAWN,
+)
+def dense_truth(results: Results) -> Estimate:
+    errors, k = _excess_errors(results)
+    return -relative_change(errors.loc[(k.max(), "l2")], errors.loc[(k.max(), "l1")])
+
+
+def _excess_errors(results: Results) -> Any:
+    """Excess errors by sparsity and penalty, and the sparsities."""
+    errors = results["sparsity"].matrix("excess_error", rows=["k", "penalty"])
+    return errors, errors.index.get_level_values("k")
+
+
+@study.claim(
+    "L1 at the strength that predicts best keeps the weights that matter.",
+    at_least(0.9),
+    measured="share of the true non-zeros that it finds, at the sparsest truth",
+    oracle="the true weights",
+    source="7.1.2; Tibshirani 1996",
+    row=4,
+    data=DRAWN,
+)
+def support_found(results: Results) -> Estimate:
+    """Mean share of the true non-zeros that L1 finds, at the sparsest truth."""
+    recall = results["sparsity"].matrix("recall", rows="k", penalty="l1")
+    return mean(recall.iloc[0].to_numpy(), bounds=(0, 1))
+
+
+@study.figure(
+    "When is L1 the better choice?",
+    alt="Left: the error of L1 is small where few weights matter and rises with their number; "
+    "that of L2 does not depend on it much, and the lines cross. Right: the share of true weights "
+    "that L1 finds falls with their number, the share of its weights that are true rises.",
+    name="sparsity",
+)
+def which_when(results: Results, figure: Figure) -> None:
+    """Excess error of L1 and L2 over the number of true weights, and what L1 selects."""
+    axes, cells = figure.subplots(1, 2), results["sparsity"]
+    for penalty, (color, marker, line) in PENALTIES.items():
+        wide = cells.matrix("excess_error", rows="k", penalty=penalty)
+        look: dict[str, Any] = {"marker": marker, "ls": line, "label": penalty.upper()}
+        means(axes[0], wide.index, wide.to_numpy(), color, **look)
+    for column, (color, marker) in {
+        "recall": (PALETTE[2], "o"),
+        "precision": (PALETTE[3], "^"),
+    }.items():
+        wide = cells.matrix(column, rows="k", penalty="l1")
+        words = {"recall": "true weights found", "precision": "found weights that are true"}
+        look = {"marker": marker, "label": words[column]}
+        means(axes[1], wide.index, wide.to_numpy(), color, (0, 1), **look)
+    axes[0].set_ylabel("squared distance from the true weights")
+    axes[0].set_ylim(bottom=0)
+    axes[1].set_ylabel("share, with L1")
+    axes[1].set_ylim(0, 1.05)
+    for ax in axes:
+        ax.set(xscale="log", xlabel=f"true weights that are not zero, of {N_COLUMNS}")
+        ax.legend()
+
+
+@study.experiment(data=["diabetes", "digits"])
 def penalty_path(cell: Cell) -> dict[str, Any]:
     """Test error on a real table along the strengths of both penalties, and with neither.
 
@@ -156,3 +187,58 @@ def _test_error(problem: dict[str, np.ndarray], net: Any) -> float:
     if hasattr(net, "classes_"):
         return float(np.mean(prediction != y))
     return float(np.mean((prediction - y) ** 2))
+
+
+@study.claim(
+    "On {title}, {word} predicts better than no penalty: for rows drawn from this table, on its "
+    "other rows.",
+    at_least(0.01),
+    name="{penalty}-pays-{data}",
+    measured="share of the test error saved, at a strength chosen on other repetitions",
+    oracle="gradient descent from zero on the same rows",
+    source="7.3",
+    data="{data}",
+    each=[
+        {"data": data, "title": title, "penalty": penalty, "word": penalty.upper()}
+        for data, title in (
+            ("diabetes", "a real table of numbers"),
+            ("digits", "a real table of classes"),
+        )
+        for penalty in PENALTIES
+    ],
+)
+def penalty_pays(results: Results, penalty: str) -> Estimate:
+    """Test error that a penalty saves over none, a share, at the strength that the first half of
+    the repetitions chose."""
+    table = results["penalty_path"].matrix("test", rows=["path", "strength"], table="penalty_path")
+    chosen, tested = choose_then_test(table.loc[[penalty]].to_numpy())
+    none = table.loc[["none"]].to_numpy()[0, -tested.shape[1] :]
+    return -relative_change(tested[chosen], none)
+
+
+@study.figure(
+    "And on real tables, where nobody knows how sparse the truth is?",
+    alt="A panel for each real table: test error against the strength of L1 and of L2, with a "
+    "dotted line for no penalty.",
+)
+def penalty_paths(results: Results, figure: Figure) -> None:
+    """Test error along the paths of both penalties on real tables."""
+    cells = results["penalty_path"]
+    names = sets_of(cells)
+    axes = figure.subplots(1, len(names), squeeze=False)
+    for ax, name in zip(axes[0], names):
+        where = {"table": "penalty_path", "data": name}
+        wide = cells.matrix("test", rows=["path", "strength"], **where)
+        none = float(wide.loc["none"].to_numpy().mean())
+        regression = results.data(name).task == "regression"
+        bounds = None if regression else (0.0, 1.0)
+        ax.axhline(none, color=PALETTE[6], ls=":", label="no penalty")
+        for penalty, (color, marker, line) in PENALTIES.items():
+            part = wide.xs(penalty, level="path")
+            look = {"marker": marker, "ls": line, "label": penalty.upper()}
+            means(ax, part.index, part.to_numpy(), color, bounds, **look)
+        ax.set_title(mathtext(name, 24))
+        ax.set_ylabel("mean squared error" if regression else "share of wrong labels")
+        ax.set(xscale="log", xlabel="strength, share of the strongest")
+        ax.set_ylim(0, 1.15 * none if regression else None)
+        ax.legend()

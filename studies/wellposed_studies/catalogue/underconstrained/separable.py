@@ -1,21 +1,24 @@
-"""Row 10: logistic regression on separable rows, step by step."""
+"""Logistic regression on separable rows, step by step: statement 10."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...study import Cell
+from ...claims import Estimate, at_least, at_most, extreme, least_mean
+from ...escaping import mathtext
+from ...reporting.drawing import PALETTE, band, legend, sets_of
+from ...study import Cell, by_profile
 from .data import separable_problem
-from .linear import curvature
+from .linear import classifier, curvature
+from .setup import study
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
-def classifier(**settings: Any) -> Any:
-    """A linear network for two classes without intercept, on all rows, without momentum."""
-    from wellposed import NetClassifier
-
-    return NetClassifier((), fit_intercept=False, batch_size=None, momentum=0.0, **settings)
+    from ...storing.results import Results
 
 
 def maximum_margin(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -36,19 +39,21 @@ def maximum_margin(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     return w / np.linalg.norm(w)
 
 
-def growth(cell: Cell) -> dict[str, Any]:
+@study.experiment(
+    data=["separable", "digits"], l2=[0.0, 0.03], steps=by_profile(quick=10_000, full=100_000)
+)
+def growth(cell: Cell, l2: float, steps: int) -> dict[str, Any]:
     """Norm, angle and margin of gradient descent from zero, ten times a decade of steps."""
     import pandas as pd
 
     X, y = separable_problem(cell)
-    l2, n_steps = cell.params["l2"], int(cell.params["steps"])
     best = maximum_margin(X, y)
     widest = float((y * (X @ best)).min())
     net = classifier(
         solver="sgd", l2=l2, learning_rate=1 / (curvature(X) / 4 + l2), warm_start=True
     )
-    n_checks = round(10 * np.log10(n_steps)) + 1
-    checks = np.unique(np.logspace(0, np.log10(n_steps), n_checks).round().astype(int))
+    n_checks = round(10 * np.log10(steps)) + 1
+    checks = np.unique(np.logspace(0, np.log10(steps), n_checks).round().astype(int))
     rows, done = [], 0
     for step in checks:
         w = net.set_params(max_epochs=int(step - done)).fit(X, y).coef_[0]
@@ -66,3 +71,129 @@ def growth(cell: Cell) -> dict[str, Any]:
             }
         )
     return {"growth": pd.DataFrame(rows), "widest_margin": widest}
+
+
+def runs(results: Results, l2: float) -> list[pd.DataFrame]:
+    """Of every data set: the table of steps and what is measured there."""
+    table = results["growth"].table("growth", l2=l2)
+    return [part for _, part in table.groupby("data")]
+
+
+@study.claim(
+    "On separable classes without penalty the norm grows linearly in log t: as much "
+    "in the last decade of steps as in the one before.",
+    at_most(0.1),
+    measured="largest change of the slope against log t from the one to the other, a share",
+    oracle="straight lines by least squares",
+    source="7.3; Soudry 2018",
+    row=10,
+)
+def norm_grows(results: Results) -> Estimate:
+    """How far the norm's slope against log step in the last decade of steps is from that in the
+    decade before: the largest share over all runs, infinite where the norm does not grow."""
+    changes: dict[Any, float] = {}
+    for part in runs(results, 0.0):
+        for repetition, run in part.groupby("repetition"):
+            change = _change_of_slope(run)
+            changes[repetition] = max(change, changes.get(repetition, 0.0))
+    return extreme(np.array(list(changes.values())))
+
+
+def _change_of_slope(run: pd.DataFrame) -> float:
+    last = run["step"].max()
+    before, late = (_log_slope(run, last / 10 ** (k + 1), last / 10**k) for k in (1, 0))
+    return abs(late / before - 1) if min(before, late) > 0 else np.inf
+
+
+def _log_slope(run: pd.DataFrame, first: float, last: float) -> float:
+    """Slope of the norm against log step, by least squares, between two steps."""
+    run = run[(run["step"] >= 0.999 * first) & (run["step"] <= 1.001 * last)]
+    return float(np.polyfit(np.log(run["step"]), run["norm"], 1)[0])
+
+
+@study.claim(
+    "On separable classes with L2 the norm stops growing.",
+    at_most(1e-3),
+    measured="largest relative change over the last decade of steps",
+    oracle="the recorded norms",
+    source="7.3",
+    row=10,
+)
+def norm_stops(results: Results) -> Estimate:
+    """Largest relative change of the norm over the last decade of steps, with L2."""
+    changes = []
+    for part in runs(results, 0.03):
+        late = part[part["step"] >= part["step"].max() / 10]
+        norms = late.groupby("repetition")["norm"].agg(["min", "max"])
+        changes.append(norms["max"] / norms["min"] - 1)
+    return extreme(np.max(changes, axis=0))
+
+
+@study.claim(
+    "On separable classes without penalty the direction turns toward that of maximum margin.",
+    at_least(0),
+    measured="least fall of the angle per decade of steps, degrees",
+    oracle="scikit-learn's linear SVC with C = 1e6",
+    source="Soudry 2018",
+    row=10,
+)
+def angle_falls(results: Results) -> Estimate:
+    return per_decade(results, "angle", -1)
+
+
+@study.claim(
+    "On separable classes without penalty the normalised margin rises.",
+    at_least(0),
+    measured="least rise per decade of steps, a share of the maximum margin",
+    oracle="scikit-learn's linear SVC with C = 1e6",
+    source="Soudry 2018",
+    row=10,
+)
+def margin_rises(results: Results) -> Estimate:
+    return per_decade(results, "margin", 1)
+
+
+def per_decade(results: Results, column: str, sign: int) -> Estimate:
+    """Least mean change of a column from one decade of steps to the next, without penalty, over
+    decades and data sets; the first ten steps are left out."""
+    changes = []
+    for part in runs(results, 0.0):
+        wide = part.pivot(index="step", columns="repetition", values=column).to_numpy()
+        changes.append(sign * np.diff(wide[_decades(part)], axis=0))
+    n = min(change.shape[1] for change in changes)
+    return least_mean(np.vstack([change[:, :n] for change in changes]))
+
+
+def _decades(part: pd.DataFrame) -> np.ndarray:
+    steps = np.sort(part["step"].unique())
+    wanted = 10.0 ** np.arange(1, np.log10(steps[-1]) + 1e-9)
+    return np.abs(np.log(steps[:, np.newaxis] / wanted)).argmin(axis=0)
+
+
+@study.figure(
+    "Where does gradient descent go when there is nowhere to arrive?",
+    alt="Three panels with a logarithmic step axis, for each set of classes. Without penalty the "
+    "norm rises in a straight line, the angle falls and the margin rises; with L2, dotted, the "
+    "norm levels off.",
+    name="growth",
+)
+def steps(results: Results, figure: Figure) -> None:
+    """Norm, angle and margin of gradient descent on separable classes, step by step."""
+    table = results["growth"].table("growth")
+    axes = figure.subplots(1, 3)
+    for k, name in enumerate(sets_of(results["growth"])):
+        for l2, line in {0.0: "-", 0.03: ":"}.items():
+            part = table[(table["data"] == name) & (table["l2"] == l2)]
+            for ax, column in zip(axes, ("norm", "angle", "margin")):
+                wide = part.pivot(index="step", columns="repetition", values=column)
+                label = f"{mathtext(name)}, {'no penalty' if l2 == 0 else f'L2 {l2:g}'}"
+                band(ax, wide.index, wide.to_numpy(), PALETTE[k], ls=line, label=label)
+    axes[0].set_ylabel("norm of the weights")
+    axes[1].set_ylabel("angle to the maximum-margin\ndirection (degrees)")
+    axes[2].set_ylabel("margin / largest margin")
+    axes[2].set_ylim(top=1)
+    axes[0].set_ylim(bottom=0)
+    axes[1].set_ylim(bottom=0)
+    for ax in axes:
+        ax.set(xscale="log", xlabel="steps t")
+    legend(figure, axes[0], 2)

@@ -1,74 +1,20 @@
-"""Claims: what a study states before it runs, and how its statements are tested.
-
-A claim's test reads the finished tables and returns an `Estimate`: a value with an interval at
-any confidence. The claim holds if the interval lies inside its threshold, at a confidence that
-Holm's method sets for all claims of the study together (see `wellposed_studies.judging.verdicts`).
-A claim that does not hold is printed as failed; it is a result, not an exception.
-"""
+"""Measured quantities with their intervals, from one number or several of each repetition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from .storing.results import Results
-
-#: A statement that may turn out false, or one that is true by construction and checked to rounding.
-Kind = Literal["claim", "identity"]
 
 #: Student's interval of a bounded mean wants so many values that differ from the commonest one.
 ENOUGH_TO_DIFFER = 5
 
 #: From a confidence level in (0, 1) to the two-sided interval at that level.
 Interval = Callable[[float], tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A closed range; made by `at_least`, `at_most` and `within`."""
-
-    low: float
-    high: float
-
-    def contains(self, low: float, high: float) -> bool:
-        """Whether the whole interval ``[low, high]`` lies inside (NaN does not)."""
-        return bool(self.low <= low and high <= self.high)
-
-    def __str__(self) -> str:
-        if self.high == inf:
-            return f"≥ {self.low:g}"
-        if self.low == -inf:
-            return f"≤ {self.high:g}"
-        return f"in [{self.low:g}, {self.high:g}]"
-
-
-def at_least(low: float) -> Threshold:
-    """The measured quantity is at least `low`.
-
-    Examples
-    --------
-    >>> print(at_least(0.5)), at_least(0.5).contains(0.6, 0.7)
-    ≥ 0.5
-    (None, True)
-    """
-    return Threshold(float(low), inf)
-
-
-def at_most(high: float) -> Threshold:
-    """The measured quantity is at most `high`."""
-    return Threshold(-inf, float(high))
-
-
-def within(low: float, high: float) -> Threshold:
-    """The measured quantity lies in ``[low, high]``."""
-    if not low <= high:
-        raise ValueError(f"within({low:g}, {high:g}) is empty; expected low <= high.")
-    return Threshold(float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -100,62 +46,25 @@ class Estimate:
     note: str = ""
     of: int = 1
 
+    def __neg__(self) -> Estimate:
+        """The estimate of minus the quantity.
+
+        Examples
+        --------
+        >>> (-mean([1.0, 2.0, 3.0])).value
+        -2.0
+        """
+        return replace(self, value=-self.value, interval=self.interval and self._turned)
+
+    def _turned(self, level: float) -> tuple[float, float]:
+        low, high = self.at(level)
+        return -high, -low
+
     def at(self, level: float) -> tuple[float, float]:
         """The two-sided interval at confidence `level`, in (0, 1)."""
         if self.interval is None:
             return self.value, self.value
         return self.interval(level)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement with everything that is needed to say afterwards whether it held.
-
-    Parameters
-    ----------
-    name : str
-        Short and unique within the study: ``"trade-pays-l2"``.
-    statement : str
-        The sentence.
-    measured : str
-        The measured quantity, in words.
-    threshold : Threshold
-        Where the quantity has to lie: ``at_least(0)``, ``at_most(1e-6)``, ``within(0.9, 1.1)``.
-    oracle : str
-        The independent thing it is measured against.
-    source : str
-        Section, equation, paper.
-    test : callable ``(results) -> Estimate``
-        Reads tables, trains nothing.
-    data : str or None
-        The data set the claim is about. The test then sees only its rows, or those of the user's
-        table that stands in for it, and the claim is "not run" where neither was run.
-    kind : {"claim", "identity"}
-        An identity holds by construction, but for rounding; it is checked, shown apart, and not
-        counted among the claims.
-    """
-
-    name: str
-    statement: str
-    measured: str
-    threshold: Threshold
-    oracle: str
-    source: str
-    test: Callable[[Results], Estimate]
-    data: str | None = None
-    kind: Kind = "claim"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.threshold, Threshold):
-            raise TypeError(
-                f"claim {self.name!r} has threshold={self.threshold!r}; expected at_least(0), "
-                "at_most(1e-6) or within(0.9, 1.1), say."
-            )
-        if not callable(self.test):
-            raise TypeError(
-                f"claim {self.name!r} has test={self.test!r}; expected a function from results to "
-                "an Estimate."
-            )
 
 
 def exact(value: float) -> Estimate:
@@ -335,39 +244,3 @@ def proportion(successes: int, n: int) -> Estimate:
         return float(bounds.low), float(bounds.high)
 
     return Estimate(successes / n, interval, int(n), "exact binomial")
-
-
-def choose_then_test(losses: np.ndarray) -> tuple[int, np.ndarray]:
-    """Choose the row of lowest mean loss on the first half of the columns; return the second.
-
-    A strength that is chosen and judged by the same repetitions looks better than it is.
-
-    Parameters
-    ----------
-    losses : array of shape (n_settings, n_repetitions)
-        Loss of every setting in every repetition, at least 2 repetitions.
-
-    Returns
-    -------
-    chosen : int
-        Row with the lowest mean over the first half; the first one on ties.
-    tested : array of shape (n_settings, n_repetitions - n_repetitions // 2)
-        The other half of the columns.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> chosen, tested = choose_then_test(np.array([[3.0, 3, 1, 1], [2.0, 2, 5, 5]]))
-    >>> chosen, tested[chosen].mean()
-    (1, np.float64(5.0))
-    """
-    import numpy as np
-
-    losses = np.asarray(losses, dtype=float)
-    if losses.ndim != 2 or losses.shape[1] < 2:
-        raise ValueError(
-            f"losses has shape {losses.shape}; expected (n_settings, n_repetitions) with at least "
-            "2 repetitions, one half to choose by and one to test on."
-        )
-    half = losses.shape[1] // 2
-    return int(losses[:, :half].mean(axis=1).argmin()), losses[:, half:]

@@ -1,0 +1,69 @@
+"""Claims: what a study states before it runs, and how its statements are tested.
+
+A claim's test reads the finished tables and returns an `Estimate`: a value with an interval at
+any confidence. The claim holds if the interval lies inside its threshold, at a confidence that
+Holm's method sets for all claims of the study together (see `wellposed_studies.judging.verdicts`).
+A claim that does not hold is printed as failed; it is a result, not an exception.
+
+What most tests need:
+
+=================================================  ==============================================
+of one number a repetition                         `mean`, `mean_difference`, `proportion`
+of a statistic of all repetitions                  `jackknife`
+of what should hold in every run                   `worst`, `least`, `extreme`, `exact`
+of two settings, paired by repetition              `share_saved`, `relative_change`
+of the least of several means                      `least_mean`, `least_share`
+of a strength chosen on one half                   `choose_then_test`, `Axis.saved_by_chosen`,
+                                                   `saved_by_best`, `too_much_hurts`
+of how a quantity moves with strength              `slope`, `relative_slope`
+=================================================  ==============================================
+"""
+
+from .axes import Axis, allowing_for, relative_slope, saved_by_best, too_much_hurts, word
+from .choosing import choose_then_test
+from .claim import Claim, Kind
+from .estimates import (
+    Estimate,
+    Interval,
+    exact,
+    extreme,
+    jackknife,
+    mean,
+    mean_difference,
+    proportion,
+)
+from .paired import least_mean, least_share, relative_change, share, share_saved
+from .tables import least, slope, worst
+from .thresholds import Threshold, at_least, at_most, within
+
+__all__ = [
+    "Axis",
+    "Claim",
+    "Estimate",
+    "Interval",
+    "Kind",
+    "Threshold",
+    "allowing_for",
+    "at_least",
+    "at_most",
+    "choose_then_test",
+    "exact",
+    "extreme",
+    "jackknife",
+    "least",
+    "least_mean",
+    "least_share",
+    "mean",
+    "mean_difference",
+    "proportion",
+    "relative_change",
+    "relative_slope",
+    "saved_by_best",
+    "share",
+    "share_saved",
+    "slope",
+    "too_much_hurts",
+    "within",
+    "word",
+    "worst",
+]
