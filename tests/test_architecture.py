@@ -20,21 +20,41 @@ from wellposed.regularizers import REGULARIZERS
 ROOT = Path(__file__).parents[1]
 SOURCES = {"wellposed": ROOT / "estimators", "wellposed_studies": ROOT / "studies"}
 
-#: Parts of `wellposed`, each of which imports only itself and those before it. What is not named
-#: comes last: the estimators, what they consist of, and what uses them.
-LAYERS = (
-    "exceptions",
-    "ranges",
-    "_warn",
-    "_streams",
-    "_threads",
-    "networks",
-    "regularizers",
-    "training",
-    "skorch_net",
-    "_execution",
-    "together",
-)
+#: Parts of a package, each of which imports only itself and those before it. What is not named
+#: comes last: the estimators, what they consist of, and what uses them; of the studies the runner
+#: and the command.
+LAYERS = {
+    "wellposed": (
+        "exceptions",
+        "ranges",
+        "_warn",
+        "_streams",
+        "_threads",
+        "networks",
+        "regularizers",
+        "training",
+        "skorch_net",
+        "_execution",
+        "together",
+    ),
+    "wellposed_studies": (
+        "escaping",
+        "errors",
+        "fonts",
+        "claims",
+        "study",
+        "discovery",
+        "loading",
+        "running",
+        "storing",
+        "judging",
+        "reporting",
+        "rendering",
+        "catalogue",
+    ),
+}
+#: It lists the names of the studies and imports none.
+NAMES = "wellposed_studies.catalogue"
 
 
 # ---------------------------------------------------------------------- what a file imports
@@ -126,14 +146,17 @@ def test_no_circle_of_imports(package: str) -> None:
 
 
 def layer_of(module: str) -> int:
-    part = module.split(".")[1] if "." in module else ""
-    return LAYERS.index(part) if part in LAYERS else len(LAYERS)
+    package, _, rest = module.partition(".")
+    part = "escaping" if module == NAMES else rest.partition(".")[0]
+    layers = LAYERS[package]
+    return layers.index(part) if part in layers else len(layers)
 
 
-def test_layers_of_the_library() -> None:
+@pytest.mark.parametrize("package", SOURCES)
+def test_layers(package: str) -> None:
     """Also imports of functions count."""
-    graph = imports_within("wellposed", of_functions=True)
-    assert {layer_of(name) for name in graph} == set(range(len(LAYERS) + 1))
+    graph = imports_within(package, of_functions=True)
+    assert {layer_of(name) for name in graph} == set(range(len(LAYERS[package]) + 1))
     upward = {
         (name, other)
         for name, others in graph.items()
@@ -141,6 +164,20 @@ def test_layers_of_the_library() -> None:
         if layer_of(other) > layer_of(name)
     }
     assert not upward
+
+
+def test_the_list_of_studies_imports_none() -> None:
+    assert not imports_within("wellposed_studies", of_functions=True)[NAMES]
+
+
+def test_studies_run_and_store_nothing_themselves() -> None:
+    """They declare: what is measured, claimed and drawn, of finished results."""
+    parts = {"running", "storing", "judging", "rendering"}
+    forbidden = {f"wellposed_studies.{part}" for part in parts} | {"wellposed_studies.runner"}
+    graph = imports_within("wellposed_studies", of_functions=True)
+    studies = [name for name in graph if name.startswith(f"{NAMES}.")]
+    assert len(studies) > 10
+    assert not {name: found for name in studies if (found := graph[name] & forbidden)}
 
 
 @pytest.mark.parametrize("part", ["regularizers", "training"])

@@ -16,6 +16,7 @@ of the least of several means                      `least_mean`, `least_share`
 of a strength chosen on one half                   `choose_then_test`, `Axis.saved_by_chosen`,
                                                    `saved_by_best`, `too_much_hurts`
 of how a quantity moves with strength              `slope`, `relative_slope`
+of several methods on several data sets            `ranks`
 =================================================  ==============================================
 """
 
@@ -33,6 +34,7 @@ from .estimates import (
     proportion,
 )
 from .paired import least_mean, least_share, relative_change, share, share_saved
+from .ranks import Ranks, ranks
 from .tables import least, slope, worst
 from .thresholds import Threshold, at_least, at_most, within
 
@@ -42,6 +44,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "Kind",
+    "Ranks",
     "Threshold",
     "allowing_for",
     "at_least",
@@ -56,6 +59,7 @@ __all__ = [
     "mean",
     "mean_difference",
     "proportion",
+    "ranks",
     "relative_change",
     "relative_slope",
     "saved_by_best",

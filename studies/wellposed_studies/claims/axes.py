@@ -102,6 +102,11 @@ class Axis:
     def matrix(self, column: str) -> np.ndarray:
         """What was measured, (n_settings, n_repetitions)."""
         index = ["regularizer", "strength"]
+        if self.frame.duplicated([*index, "repetition"]).any():
+            raise ValueError(
+                "the axis has several rows for a setting and repetition; make it of the rows of "
+                "one data set: Axis.of(table(data=...), ...)."
+            )
         wide = self.frame.pivot(index=index, columns="repetition", values=column)
         return wide.loc[self.settings].to_numpy(dtype=float)
 

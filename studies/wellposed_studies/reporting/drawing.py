@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..claims import Axis, mean
+from ..claims import Axis, Ranks, mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,6 +140,27 @@ def sweeps(
         ax.set_axis_off()
     for ax in panels[:, 0]:
         ax.set_ylabel(unit)
+
+
+def critical_differences(ax: Axes, ranks: Ranks, level: float = 0.95) -> None:
+    """Mean ranks of methods, best first, and bars over those that are not told apart.
+
+    A bar joins methods whose ranks are nearer to each other than the critical difference.
+    """
+    places, values = np.arange(len(ranks.mean)), ranks.mean.to_numpy()
+    difference = ranks.critical_difference(level)
+    ax.plot(values, places, "o", color=PALETTE[0])
+    last, shown = -1, 0
+    for first, value in enumerate(values):
+        end = int(np.flatnonzero(values <= value + difference)[-1])
+        if end > max(first, last):
+            x = values[-1] + (0.12 + 0.08 * shown) * max(np.ptp(values), difference)
+            ax.plot([x, x], [first - 0.2, end + 0.2], color=GREY, lw=3, solid_capstyle="butt")
+            last, shown = end, shown + 1
+    ax.set_yticks(places, [str(name) for name in ranks.mean.index])
+    ax.invert_yaxis()
+    ax.set_xlabel(f"mean rank over {ranks.n_data_sets} data sets")
+    ax.set_title(f"critical difference {difference:.2g}")
 
 
 def sets_of(cells: ExperimentResults) -> list[str]:
