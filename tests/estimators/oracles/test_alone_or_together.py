@@ -173,9 +173,9 @@ def test_every_activation_with_every_regularizer(activation, solver, dtype):
     structure = {**EVERYTHING, "activation": activation, "solver": solver, "dtype": dtype}
     for loss, n_outputs in (("squared_error", 1), ("cross_entropy", 3)):
         structure |= {"loss": loss, "n_outputs": n_outputs}
-        requests = draw_requests(structure, 64, seed=2)
+        requests = draw_requests(structure, 33, seed=2)
         alone = [train([request])[0] for request in requests]
-        for K in SIZES[1:]:
+        for K in (2, 16, 33):
             for outcome, expected in zip(train(requests[:K]), alone):
                 assert_same(outcome, expected)
 
@@ -250,7 +250,7 @@ def test_a_network_that_stops_early_leaves_the_others_alone(dtype):
     """Different patience: the stack shrinks while it trains, and all random streams go on."""
     structure = {**EVERYTHING, "dtype": dtype, "batch_size": 20}
     requests = [
-        replace(request, max_epochs=40, max_updates=None, learning_rate=0.03)
+        replace(request, max_epochs=20, max_updates=None, learning_rate=0.03)
         for request in draw_requests(structure, 16, seed=3)
     ]
     outcomes = train(requests)
