@@ -34,7 +34,7 @@ def find(name: str) -> Source:
     Raises
     ------
     StudyError
-        If there is none, naming those that are near; or if the file holds no study or several.
+        If there is none, naming those that are near; or if the file makes no `Study` or several.
     """
     if is_path(name):
         try:

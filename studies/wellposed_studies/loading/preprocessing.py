@@ -53,7 +53,7 @@ def input_encoder(inputs: pd.DataFrame) -> Any:
 def as_numbers(data: Mapping[str, Any], train: np.ndarray) -> np.ndarray:
     """The inputs of a data set as float64, whatever has to be fitted being fitted on some rows.
 
-    A study calls it in ``prepare``, or in ``measure`` for training rows of a cell's own, in place
+    A study calls it in ``prepare``, or in an experiment for training rows of a cell's own, in place
     of ``data.X``. For inputs that are all numbers it is ``X``.
 
     Parameters
