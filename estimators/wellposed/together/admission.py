@@ -116,7 +116,7 @@ class Admission:
         """Admit one of these pending tasks, if there is room, to run in this thread."""
         task = next(filter(self._has_room, tasks), None)
         if task is not None:
-            self._remove({task})
+            self._remove(task)
             task.has_started = True
             self.admitted.add(task)
             self.busy.add(task)
@@ -127,14 +127,15 @@ class Admission:
         self.admitted.discard(task)
         self.unregister(task)
 
-    def remove_cancelled(self) -> set[Task]:
-        """Take out the pending tasks of cancelled calls, and return them."""
-        cancelled = {task for *_, task in self.pending if task.call.cancelled}
-        self._remove(cancelled)
-        return cancelled
+    def take_cancelled(self) -> Task | None:
+        """Take out a pending task of a cancelled call."""
+        task = next((task for *_, task in self.pending if task.call.cancelled), None)
+        if task is not None:
+            self._remove(task)
+        return task
 
-    def _remove(self, tasks: set[Task]) -> None:
-        self.pending = [entry for entry in self.pending if entry[-1] not in tasks]
+    def _remove(self, task: Task) -> None:
+        self.pending = [entry for entry in self.pending if entry[-1] is not task]
         heapq.heapify(self.pending)
 
     def _has_room(self, task: Task) -> bool:

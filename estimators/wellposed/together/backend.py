@@ -121,6 +121,8 @@ class _OpenCall:
 
     def close(self) -> None:
         with self.waiting():
+            if self.call.cancelled:  # what an interrupt has left undone
+                self._scheduler.cancel(self.call)
             self.call.wait(_JOIN_TIMEOUT)
         if not self._nested:
             self._scheduler.unregister(self.call.caller)

@@ -186,14 +186,22 @@ class Scheduler:
             for job in [job for job in self._queue.unfinished if job.task.call.cancelled]:
                 self._resolve(job, Cancelled())
             self._queue.remove_finished()
-            never_begin = self._admission.remove_cancelled()
-            # An interrupt may have struck after a task was submitted and before it was started.
-            tasks = {*self._admission.admitted, *call.tasks}
-            lost = {t for t in tasks if t.thread.ident is None and not t.has_started}
-            never_begin |= {task for task in lost if task.call.cancelled}
             self._changed.notify_all()
-        for task in never_begin:
+        while task := self._next_never_begun(call):
             task.fail(Cancelled())
+
+    def _next_never_begun(self, call: Call) -> Task | None:
+        """Take out one task of a cancelled call that has not begun.
+
+        One by one, so that an interrupt in between leaves the others where they are found again.
+        """
+        with self._lock:
+            if task := self._admission.take_cancelled():
+                return task
+            # An interrupt may have struck after a task was submitted and before it was started.
+            tasks = (*self._admission.admitted, *call.tasks)
+            lost = (t for t in tasks if t.thread.ident is None and not t.has_started)
+            return next((task for task in lost if task.call.cancelled), None)
 
     # ------------------------------------------------------------------ jobs
 
