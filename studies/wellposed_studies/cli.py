@@ -93,6 +93,15 @@ def list_studies(names: tuple[str, ...]) -> None:
 )
 @click.option("--n-jobs", type=int, default=1, show_default=True, help="Processes; -1: all cores.")
 @click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Compute on a dask cluster of N processes on this machine.",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Compute on the dask cluster of tcp://HOST:PORT."
+)
+@click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
@@ -118,6 +127,8 @@ def run(
     names: tuple[str, ...],
     profile: Any,
     n_jobs: int,
+    workers: int | None,
+    scheduler: str | None,
     seed: int,
     results: Path,
     data: str | None,
@@ -144,6 +155,7 @@ def run(
       wellposed run bias-variance underconstrained --n-jobs 2
       wellposed run bias-variance --data my.csv --target y
       wellposed run ./my_study.py --profile full
+      wellposed run ./my_study.py --scheduler tcp://localhost:8786
     """
     from .discovery import find
     from .judging.verdicts import broken, counts
@@ -155,6 +167,13 @@ def run(
 
     if n_jobs == 0:
         raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
+    if sum([n_jobs != 1, workers is not None, scheduler is not None]) > 1:
+        raise click.UsageError("say one of --n-jobs, --workers and --scheduler.")
+    executor = None
+    if workers is not None or scheduler is not None:
+        from .running.cluster import Cluster
+
+        executor = Cluster(scheduler, workers)
     other = None if no_reuse else reuse or Path(DEFAULT_RESULTS)
     if reuse is not None and (no_reuse or not reuse.is_dir()):
         raise click.BadParameter(
@@ -173,7 +192,12 @@ def run(
         try:
             with watched(source.name, quiet=quiet) as progress:
                 finished = run_study(
-                    selection, results, n_jobs=n_jobs, progress=progress, reuse=other
+                    selection,
+                    results,
+                    n_jobs=n_jobs,
+                    executor=executor,
+                    progress=progress,
+                    reuse=other,
                 )
         except Interrupted:
             raise

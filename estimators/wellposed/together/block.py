@@ -40,6 +40,18 @@ def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iter
     and fits into memory. What cannot be part of a stack (a module of your own, a fit with
     callbacks, an estimator of another library) is fitted as usual.
 
+    On a dask cluster, let joblib's backend send what is large, say one search for each data set,
+    and open the block on the worker, inside of what is sent; its fits are then trained side by side
+    there. Of two blocks around each other the inner one decides: a search directly inside of
+    ``parallel_config(backend="dask")`` sends each fit alone, with the same results::
+
+        def search(X, y):
+            with fit_together(n_trainers=1):
+                return GridSearchCV(net, grid).fit(X, y)
+
+        with Client("tcp://host:8786"), parallel_config(backend="dask"):
+            searches = Parallel()(delayed(search)(X, y) for X, y in tables)
+
     Warning filters that are set inside end with the block, as in ``warnings.catch_warnings``.
 
     Examples

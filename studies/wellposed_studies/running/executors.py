@@ -55,7 +55,7 @@ class Serial:
 
     def run(self, measure: Measure, cells: Sequence[PlannedCell]) -> Outcomes:
         """Outcomes in order, together as many as take about `SECONDS_A_BATCH`."""
-        pace = _Pace(1)
+        pace = Pace(1)
         with one_thread():
             for batch in pace.batches(cells):
                 outcomes = measure_all(measure, batch)
@@ -81,7 +81,7 @@ class Processes:
             return
         with parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", batch_size=1)
-            pace = _Pace(effective_n_jobs(self.n_jobs))
+            pace = Pace(effective_n_jobs(self.n_jobs))
             parent = os.getpid()
             tasks = (delayed(_batch)(measure, batch, parent) for batch in pace.batches(cells))
             results = parallel(tasks)
@@ -100,7 +100,7 @@ class Processes:
                     results.close()
 
 
-class _Pace:
+class Pace:
     """Cuts cells into batches of `SECONDS_A_BATCH`, by how long the last ones took."""
 
     def __init__(self, n_jobs: int) -> None:
