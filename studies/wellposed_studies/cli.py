@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Damaged, StudyError, suggest
+from .errors import StudyError, suggest
 from .escaping import shell
 
 try:
@@ -21,20 +21,13 @@ try:
 except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
     sys.exit("the command wellposed needs an extra: pip install 'wellposed[studies]'")
 
-from .command_group import FAILED, HELD, NOT_RUN, CommandGroup
+from .command_group import CommandGroup, place, results_option
 from .console import print_anywhere, say, tell
+from .reading_commands import list_studies, verify
 
 if TYPE_CHECKING:
     from .loading.own_table import OwnTable
     from .study import Source
-
-results_option = click.option(
-    "--results",
-    default="results",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that holds all results.",
-)
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,43 +36,20 @@ results_option = click.option(
 def main(verbose: bool) -> None:
     """Put the regularizers of neural networks to the test, and read the reports.
 
+    A study declares its claims, each with a threshold, before it is run. `run` measures and tests
+    them, `verify` says which held, `report` writes the pages that show it.
+
     \b
     Example:
-      wellposed run bias-variance
-      wellposed verify
-      wellposed report bias-variance
+      wellposed list                      which studies there are, and their last runs
+      wellposed run bias-variance         goes on where it was interrupted
+      wellposed verify --failed           what did not hold, and why
+      wellposed report bias-variance      HTML and PDF
+      wellposed run bias-variance --data my.csv --target y
     """
     print_anywhere()
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s")
-
-
-@main.command("list")
-@click.argument("names", nargs=-1, metavar="[NAME|FILE.py]...")
-def list_studies(names: tuple[str, ...]) -> None:
-    """List the studies, their claims and how long they take.
-
-    \b
-    Example:
-      wellposed list
-      wellposed list ./my_study.py
-    """
-    from .discovery import find
-
-    for name in names or _built_in():
-        source = find(name)
-        study = source.study
-        say(source.name, bold=True, nl=False)
-        say(f"  {study.title}")
-        minutes = [f"{profile} {_duration(m)}" for profile, m in study.minutes.items()]
-        data = ", ".join(study.data_sets)
-        about = f"; {', '.join(minutes)} on two cores" if minutes else ""
-        n = len(study.claims)
-        say(f"  {n} claim{'' if n == 1 else 's'}; on {data}{about}")
-        for claim in study.claims:
-            say(f"    - {claim.statement}")
-    if not names and not _built_in():
-        say("There are no built-in studies; a file of your own: wellposed run ./my_study.py")
 
 
 @main.command()
@@ -220,10 +190,9 @@ def run(
             )
         if raised := broken(finished.verdicts):
             say(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
-    place = [] if str(results) == DEFAULT_RESULTS else ["--results", results]
     if finished_names:
         shown = finished_names if names else []
-        say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *place])}")
+        say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *place(results)])}")
     if codes:
         sys.exit(max(codes))
 
@@ -250,48 +219,6 @@ def _last_run(results: Path, source: Source, given: str) -> tuple[Path | None, s
     return run, shell(
         ["wellposed", "run", given, *(p for option in options.items() for p in option)]
     )
-
-
-@main.command()
-@click.argument("names", nargs=-1, metavar="[NAME|FILE.py]...")
-@results_option
-def verify(names: tuple[str, ...], results: Path) -> None:
-    """Print every claim: held, failed or not run, with its interval.
-
-    Reads the last finished run of each study and trains nothing. Exits with 0 if all claims held,
-    with 1 if one failed or its test raised, with 2 if none did but one was not run (or on wrong
-    usage, or where a file of a run is damaged). After a run on a table of your own it is about that
-    table, and claims on other kinds of data are only counted.
-
-    \b
-    Example:
-      wellposed verify bias-variance
-    """
-    from .discovery import find
-    from .judging.verdicts import broken, counts, current_verdicts
-    from .reporting.verdict_text import as_text
-
-    found, raised, damaged = set(), False, False
-    for source in [find(name) for name in names or _built_in()]:
-        try:
-            verdicts, about = current_verdicts(results, source)
-        except Damaged as error:
-            tell(error)
-            damaged = True
-            continue
-        say(source.name, bold=True, nl=False)
-        say(f"  {about}")
-        reasons = set(verdicts["reason"])
-        nothing = about.startswith("not run") and len(reasons) == 1
-        say(f"  {reasons.pop()}" if nothing else as_text(verdicts))
-        say(f"  {counts(verdicts)}\n")
-        found |= set(verdicts["verdict"])
-        raised = raised or bool(broken(verdicts))
-    if damaged:
-        sys.exit(NOT_RUN)
-    if raised or "failed" in found:
-        sys.exit(FAILED)
-    sys.exit(NOT_RUN if "not run" in found else HELD)
 
 
 @main.command()
@@ -378,6 +305,10 @@ def clean(names: tuple[str, ...], results: Path, dry_run: bool) -> None:
         say(f"Left alone, since they are not built in: {', '.join(foreign)}")
 
 
+main.add_command(list_studies)
+main.add_command(verify)
+
+
 def _built_in() -> list[str]:
     from .discovery import names
 
@@ -396,9 +327,3 @@ def _own_table(data: str | None, target: str | None, task: Any) -> OwnTable | No
     own = open_table(data, target, task)
     say(describe(own))
     return own
-
-
-def _duration(minutes: float) -> str:
-    if minutes < 1:
-        return f"{round(60 * minutes)} s"
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

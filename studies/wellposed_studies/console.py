@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Any
 
 import click
 
@@ -16,11 +18,16 @@ def tell(error: StudyError) -> None:
     say(f"{trace}\nError: {error}" if trace else f"Error: {error}", err=True)
 
 
-def say(text: object, *, err: bool = False, bold: bool = False, nl: bool = True) -> None:
-    """Print text that may hold anything, in what characters the output has."""
+def say(text: object, *, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print text that may hold anything, in what characters the output has.
+
+    ``style`` is that of `click.style`, such as ``bold=True``: on terminals only, and not where the
+    variable ``NO_COLOR`` is set (https://no-color.org).
+    """
     encoding = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
     shown = terminal(text).encode(encoding, "wellposed.printable").decode(encoding)
-    click.secho(shown, err=err, bold=bold or None, nl=nl)
+    plain = bool(os.environ.get("NO_COLOR"))
+    click.secho(shown, err=err, nl=nl, **({"reset": False} if plain else style))
 
 
 def print_anywhere() -> None:

@@ -31,7 +31,7 @@ from wellposed_studies.claims import (
 )
 from wellposed_studies.judging.verdicts import _why_not, counts, holm, judge, not_run, p_value
 from wellposed_studies.reporting.plotting import verdict_table
-from wellposed_studies.reporting.verdict_text import as_text
+from wellposed_studies.reporting.verdict_text import report
 from wellposed_studies.runner import run
 from wellposed_studies.storing.results import Results
 
@@ -201,14 +201,14 @@ def test_identities_stand_apart_and_do_not_count():
         }
     )
     assert counts(verdicts) == "1 held, 0 failed, 0 not run, 1 of 1 identity checked"
-    lines = as_text(verdicts, 100).splitlines()
+    lines = [text for text, _ in report(verdicts, 100)]
     where = {
         word: i
         for i, line in enumerate(lines)
-        for word in ("pays", "hold by", "adds")
+        for word in ("pays", "hold by", "sums")
         if word in line
     }
-    assert where["pays"] < where["hold by"] < where["adds"]
+    assert where["pays"] < where["hold by"] < where["sums"]
     assert "| identity, checked | It adds up. |" in verdict_table(verdicts)
 
 

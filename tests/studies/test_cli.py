@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,8 +73,8 @@ def test_list_imports_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     for name in catalogue.names():
-        assert name in done.stdout
-        assert re.search(r"\d+ claims; on .*; quick .*, full .* on two cores", done.stdout)
+        assert re.search(rf"^{name} +\d+ +\d+ min +\d+ min  not run yet$", done.stdout, re.M)
+    assert done.stdout.splitlines()[-2].startswith("Next: wellposed list ")
 
 
 def test_run_verify_clean(wellposed, toy, tmp_path):
@@ -81,16 +83,78 @@ def test_run_verify_clean(wellposed, toy, tmp_path):
     assert "2 held, 1 failed, 1 not run" in output
     assert "could not be tested, their tests raised: broken" in output
     output = wellposed("verify", toy, code=1)
-    assert re.search(r"held +saves: Shrinking saves\.", output)
-    assert re.search(r"FAILED +share: All\.", output)
-    assert re.search(r"not run +broken: Broken\.", output)
-    assert re.search(r"difference = \S+ \[\S+, \S+\] at 97.5 %, claimed ≥ -9 \(n = 40", output)
+    assert re.search(r"● held +saves +\S+ \[\S+, \S+\]  ≥ -9\n", output)
+    assert re.search(r"✕ contradicted +share: All\.", output)
+    assert re.search(r"– not run +broken: Broken\.", output)
+    assert output.index("● held") < output.index("✕ contradicted"), "what did not hold comes last"
+    assert "2 held, 1 contradicted, 0 undecided, 1 not run\n" in output
+    full = " ".join(wellposed("verify", "-v", toy, code=1).split())
+    assert re.search(r"● held +saves: Shrinking saves\.", full)
+    assert re.search(r"difference = \S+ \[\S+, \S+\] at 97.5 %, claimed ≥ -9 \(n = 40", full)
+    failed = wellposed("verify", "--failed", toy, code=1)
+    assert "● held" not in failed
+    assert "✕ contradicted" in failed
     assert "deleted 0 cells and 0 runs" in wellposed("clean", toy)
+
+
+def test_verify_as_json_is_read_by_programs(wellposed, toy):
+    wellposed("run", toy)
+    found = json.loads(wellposed("verify", "--json", toy, code=1))
+    (study,) = found["studies"]
+    assert study["study"] == "toy-study"
+    assert found["total"] == {"held": 2, "contradicted": 1, "undecided": 0, "not run": 1}
+    assert found["exit"] == 1
+    claims = {claim["claim"]: claim for claim in study["claims"]}
+    assert claims["share"]["standing"] == "contradicted"
+    assert claims["broken"]["value"] is None, "no number is null, which JSON has"
+    assert claims["saves"]["low"] < claims["saves"]["value"] < claims["saves"]["high"]
+
+
+def test_several_studies_have_a_total(wellposed, toy, tmp_path):
+    other = tmp_path / "other_study.py"
+    other.write_text(Path(toy).read_text())
+    wellposed("run", toy, str(other))
+    output = wellposed("verify", toy, str(other), code=1)
+    total = "Total: 8 claims: 4 held, 2 contradicted, 0 undecided, 2 not run\n"
+    assert total in output
+    assert output.count("contradicted") == output.count("✕") + 3 + 2
+
+
+def test_colour_only_on_terminals_and_not_where_it_is_not_wanted(wellposed, toy, monkeypatch):
+    wellposed("run", toy)
+    assert "\x1b" not in wellposed("verify", toy, code=1)
+
+    def verify() -> str:
+        return CliRunner().invoke(cli.main, ["verify", toy], color=True).output
+
+    coloured = verify()
+    assert re.search(r"\x1b\[32m  ● held", coloured)
+    assert re.search(r"\x1b\[31m  ✕ contradicted", coloured)
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = verify()
+    assert "\x1b" not in plain
+    assert plain == re.sub(r"\x1b\[\d+m", "", coloured)
+
+
+def test_list_tells_the_last_run_and_the_claims_of_a_study(wellposed, toy, monkeypatch):
+    monkeypatch.setattr(catalogue, "names", lambda: [])
+    assert "Next: wellposed run ./my_study.py" in wellposed("list")
+    before = wellposed("list", toy)
+    assert "last run  not run yet" in before
+    assert re.search(r"- share: All\. \(.* ≥ ", before)
+    wellposed("run", toy)
+    after = wellposed("list", toy)
+    assert re.search(
+        r"last run  quick, \d{4}-\d\d-\d\d: 2 held, 1 contradicted, 0 undecided, 1 not run\n", after
+    )
+    Path("results/toy-study/latest.json").write_text("x")
+    assert "damaged: run it again" in wellposed("list", toy)
 
 
 def test_verify_exits_with_2_where_nothing_was_run(wellposed, toy):
     output = wellposed("verify", toy, code=2)
-    assert "0 held, 0 failed, 4 not run" in output
+    assert "0 held, 0 contradicted, 0 undecided, 4 not run" in output
+    assert output.endswith(f"Next: wellposed run {toy}\n")
     assert output.count("no finished run") == 1
     assert "wellposed run" in output
 
@@ -116,8 +180,9 @@ def test_verify_exits_with_0_where_everything_held(wellposed, tmp_path):
     written = path.stat().st_mtime_ns
     path.write_text(path.read_text().replace("at_least(0)", "at_least(2)"))
     os.utime(path, ns=(written + 1, written + 1))  # of the same size, in the same second
-    assert "FAILED" in wellposed("verify", "./fine.py", code=1), "a changed claim is judged anew"
-    path.write_text(path.read_text().replace("title", "version = 2; title"))
+    output = wellposed("verify", "./fine.py", code=1)
+    assert "✕ contradicted" in output, "a changed claim is judged anew"
+    path.write_text(path.read_text().replace("title", "version=2, title"))
     assert "the study is 2" in wellposed("verify", "./fine.py", code=2)
     assert "would delete 1 cells and 1 runs" in wellposed("clean", "./fine.py", "--dry-run")
     assert len(list(cells_folder(tmp_path / "results", "fine").iterdir())) == 1

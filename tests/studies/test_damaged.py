@@ -185,7 +185,7 @@ def test_verify_goes_on_after_a_damaged_run(wellposed, toy, results, tmp_path):
     _replace(results / "toy-study" / "latest.json", "empty")
     code, output = wellposed("verify", toy, str(other))
     assert code == 2
-    assert "2 held, 1 failed" in output
+    assert "2 held, 1 contradicted" in output
 
 
 def test_runs_that_are_no_folders_are_cleaned(wellposed, toy, results):
