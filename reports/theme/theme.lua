@@ -2,13 +2,55 @@
 
 local html = FORMAT:match 'html' ~= nil
 
--- A wide table scrolls in its own box, also by keyboard.
+-- A wide table scrolls in its own box, also by keyboard; on a narrow screen one of many columns
+-- is a card for each row, in which every cell says its column.
 local function scroll(el)
+  local labels, classes = {}, {'table-scroll'}
   for _, row in ipairs(el.head.rows) do
-    for _, cell in ipairs(row.cells) do cell.attributes.scope = 'col' end
+    for i, cell in ipairs(row.cells) do
+      cell.attributes.scope = 'col'
+      labels[i] = pandoc.utils.stringify(cell.contents)
+    end
+  end
+  if #labels > 3 then
+    classes[2] = 'stacks'
+    for _, body in ipairs(el.bodies) do
+      for _, row in ipairs(body.body) do
+        for i, cell in ipairs(row.cells) do cell.attributes['data-label'] = labels[i] end
+      end
+    end
   end
   local box = {{'role', 'group'}, {'tabindex', '0'}, {'aria-label', 'Table'}}
-  return pandoc.Div({el}, pandoc.Attr('', {'table-scroll'}, box))
+  return pandoc.Div({el}, pandoc.Attr('', classes, box))
+end
+
+-- Quarto writes the number of a caption as text, "Figure 1: ...", and that of an equation into the
+-- formula; the embedded engine has elements for both.
+local function label(el)
+  local first, text = el.content[1], ''
+  if not first or first.t ~= 'Str' or not first.text:match '^Figure' and not first.text:match '^Table' then
+    return nil
+  end
+  for i = 1, math.min(5, #el.content) do
+    text = text .. pandoc.utils.stringify(el.content[i])
+    if text:match '^%a+[\u{a0} ]+%d+:%s?$' then
+      for _ = 1, i do el.content:remove(1) end
+      el.content:insert(1, pandoc.Span({pandoc.Str((text:gsub('%s+$', '')))}, {class = 'label'}))
+      if text:match '%s$' then el.content:insert(2, pandoc.Space()) end
+      return el
+    end
+  end
+end
+
+local function equation_number(el)
+  local formula = el.content[1]
+  if not el.identifier:match '^eq%-' or not formula or formula.t ~= 'Math' then return nil end
+  local text, number = formula.text:match '^(.-)%s*\\qquad%s*{?(%(%d+%))}?%s*$'
+  if not number then return nil end
+  formula.text = text
+  el.classes:insert 'equation'
+  el.content:insert(pandoc.Span({pandoc.Str(number)}, {class = 'equation-number'}))
+  return el
 end
 
 -- A report links to its neighbour in its own format.
@@ -38,7 +80,8 @@ local function literal(text)
 end
 
 -- What comes from outside, `escaping.markdown` and `escaping.code` in Python, is text.
-local function given(el)
+local function span(el)
+  if html and el.identifier ~= '' then return equation_number(el) end
   local is_code = el.classes:includes 'given-code'
   if not is_code and not el.classes:includes 'given' then return nil end
   local text = pandoc.utils.stringify(el.content)
@@ -72,6 +115,6 @@ local function colophon(doc)
 end
 
 return {
-  {Table = html and scroll or nil, Link = neighbour, Span = given},
+  {Table = html and scroll or nil, Plain = html and label or nil, Link = neighbour, Span = span},
   {Pandoc = colophon},
 }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import wellposed_studies.rendering as rendering
+from wellposed_studies import catalogue, discovery
+from wellposed_studies.runner import run
+from wellposed_studies.running.plan import Selection
+from wellposed_studies.storing.results import Results
 
 REPORTS = Path(__file__).parents[2] / "reports"
 FIXTURE = Path(__file__).parent / "fixture"
@@ -59,3 +65,63 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         patch.undo()
     return folder / "out"
+
+
+STUDY = """
+from wellposed_studies import Study
+from wellposed_studies.claims import at_least, exact
+
+study = Study(title="Small {name}", summary="Three numbers.")
+about = {{"measured": "x", "oracle": "-"}}
+
+
+@study.data("none", task="regression")
+def none(rng, profile):
+    return {{"a": 1.0}}
+
+
+@study.experiment(x=[1, 2, 3])
+def small(cell, x):
+    return {{"y": float(x)}}
+
+
+@study.claim("True_ish.", at_least(1), source="7.1", **about)
+def yes(results):
+    return exact(2.0)
+
+
+@study.claim("False.", at_least(3), source="7.2", **about)
+def no(results):
+    return exact(2.0)
+
+
+@study.claim("Broken.", at_least(0), source="7.3", **about)
+def broken(results):
+    return 1 / 0
+
+
+@study.figure("What?", alt="A line.")
+def line(results, ax):
+    table = results["small"].table()
+    ax.plot(table["x"], table["y"], label="what_y is")
+"""
+
+
+@pytest.fixture
+def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Results]]:
+    """Two studies, `one` run and `two` not, in place of the built-in ones, also in kernels."""
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.py").write_text(STUDY.format(name=name))
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import wellposed_studies.catalogue as catalogue\ncatalogue.__path__ = [{str(folder)!r}]\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(catalogue, "__path__", [str(folder)])
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results"
+    yield results, run(Selection("one", "quick", 0), results)
+    discovery._built_in.cache_clear()
+    for name in ("one", "two"):
+        sys.modules.pop(f"{catalogue.__name__}.{name}", None)

@@ -40,6 +40,7 @@ frame.addEventListener('load', () => {
   found.headers = all('thead th').map(th => th.scope);
   found.first = all('a')[0].className + all('a')[0].getAttribute('href');
   found.main = all('main').length;
+  found.paper = view.getComputedStyle(page.documentElement).backgroundColor;
   const luminance = colour => {
     const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map(v => v / 255)
       .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
@@ -66,13 +67,13 @@ frame.srcdoc = PAGE;
 """
 
 
-def probe(page: Path, width: int, folder: Path) -> dict:
+def probe(page: Path, width: int, folder: Path, *options: str, script: str = PROBE) -> dict:
     """Open a page in a frame `width` pixels wide; return what the probe found and the console."""
     source = json.dumps(page.read_text(encoding="utf-8")).replace("</", "<\\/")
     harness = folder / f"{page.stem}-{width}.html"
     harness.write_text(
         f'<!DOCTYPE html><meta charset="utf-8"><body><iframe style="width:{width}px;height:900px;'
-        f'border:0"></iframe><script>{PROBE.replace("PAGE", source)}</script></body>',
+        f'border:0"></iframe><script>{script.replace("PAGE", source)}</script></body>',
         encoding="utf-8",
     )
     done = subprocess.run(
@@ -88,6 +89,7 @@ def probe(page: Path, width: int, folder: Path) -> dict:
             "--enable-logging=stderr",
             "--v=0",
             "--virtual-time-budget=10000",
+            *options,
             "--dump-dom",
             harness.as_uri(),
         ],
@@ -140,8 +142,40 @@ def test_contrast(found):
     assert found["contrast"] >= 4.5
 
 
+def test_contrast_in_the_dark(features, tmp_path):
+    found = probe(
+        features / "features.html", 1280, tmp_path, "--blink-settings=preferredColorScheme=0"
+    )
+    assert found["paper"] == "rgb(20, 25, 31)", "the probe is in the dark"
+    assert found["contrast"] >= 4.5
+
+
 def test_no_horizontal_scrolling(found):
     assert found["overflow"] <= 0
+
+
+def test_panels_and_tables_stack_on_a_narrow_screen(features, tmp_path):
+    page = tmp_path / "stacks.html"
+    text = (features / "features.html").read_text(encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
+    narrow, wide = (probe(page, width, tmp_path, script=script_of(STACKS)) for width in (390, 1280))
+    assert narrow["cells"] == "flow-root"
+    assert wide["cells"] == "table-cell"
+    assert narrow["label"] == '"Claim"'
+    assert wide["label"] == "none"
+
+
+STACKS = """
+  const cell = all('.stacks td')[1];
+  found.cells = view.getComputedStyle(cell).display;
+  found.label = view.getComputedStyle(cell, '::before').content;
+"""
+
+
+def script_of(body: str) -> str:
+    """The probe with other questions."""
+    opening, rest = PROBE.split("  found.resources", 1)
+    return opening + body + "  const report" + rest.split("  const report", 1)[1]
 
 
 def test_the_probe_sees_faults(tmp_path):

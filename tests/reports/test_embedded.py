@@ -173,7 +173,7 @@ def test_pdf_text_links_and_metadata(features):
         "Figure 2 (a)",
         "Goodfellow et al. (2016)",
         "Holm, Sture. 1979",
-        "FAILED",
+        "contradicted",
         "Rendered by the embedded engine of wellposed",
     ):
         assert expected in text, expected

@@ -221,3 +221,54 @@ def test_under_quarto_the_footer_names_quarto(version, tmp_path):
         assert f"{start}Rendered by Quarto 1.6.42 with Pandoc" in done.stdout
         assert ('scope="col"' in done.stdout) == (writer == "html")
         assert ("c.pdf" in done.stdout) == (writer == "typst")
+
+
+def themed(text: str, stub: Path, *options: str) -> str:
+    """HTML of a text after the theme's last filter, run as Quarto runs it."""
+    import subprocess
+
+    import pypandoc
+
+    theme = rendering.reports_folder() / "theme" / "theme.lua"
+    stub.write_text(f"quarto = {{version = {{1, 7, 0}}}}\nreturn dofile({str(theme)!r})\n")
+    command = [pypandoc.get_pandoc_path(), "--to=html", "--wrap=none", f"--lua-filter={stub}"]
+    command += options
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_quarto_numbers_looks_as_the_embedded_engine_s(tmp_path):
+    """Quarto writes numbers into captions as text, and those of equations into the formula."""
+    stub = tmp_path / "stub.lua"
+    caption = '[{"t":"Str","c":"Figure\u00a01:"},{"t":"Space"},{"t":"Str","c":"Why?"}]'
+    blocks = f'[{{"t":"Plain","c":{caption}}}]'
+    document = f'{{"pandoc-api-version":[1,23,1],"meta":{{}},"blocks":{blocks}}}'
+    page = themed(document, stub, "--from=json")
+    assert '<span class="label">Figure\u00a01:</span> Why?' in page.replace("&nbsp;", "\u00a0")
+    other = themed(document.replace("Figure\u00a01:", "Figures"), stub, "--from=json")
+    assert "label" not in other
+    equation = themed("[$$x = 1 \\qquad(3)$$]{#eq-a}", stub, "--mathml")
+    assert '<span id="eq-a" class="equation">' in equation
+    assert '<span class="equation-number">(3)</span>' in equation
+    assert "qquad" not in equation
+    plain = themed("[$$x = 1$$]{#eq-a}", stub, "--mathml")
+    assert "equation-number" not in plain
+
+
+def test_quarto_finds_what_it_would_leave_behind_ignored_already(tmp_path):
+    """`quarto render` writes these lines into a .gitignore, unless they are there."""
+    lines = (rendering.reports_folder() / ".gitignore").read_text().splitlines()
+    assert {"/.quarto/", "**/*.quarto_ipynb"} <= set(lines)
+
+
+def test_callouts_of_quarto_have_the_theme_s_look(tmp_path):
+    typst = pytest.importorskip("typst")
+    source = tmp_path / "a.typ"
+    template = (rendering.reports_folder() / "theme" / "typst-template.typ").read_text()
+    call = (
+        '#callout(body: [Text.], title: [Note], background_color: rgb("#dae6fb"), '
+        'icon_color: rgb("#0758E5"), icon: none, body_background_color: white)'
+    )
+    source.write_text(template + call)
+    page = typst.compile(source, format="svg").decode()
+    assert "#dae6fb" not in page
+    assert "#17506f" in page

@@ -1,77 +1,23 @@
-"""What the reports share: Markdown tables and the figures' theme."""
+"""What is in a report's cells: tables of claims and records, numbers, the figures' theme."""
 
 from __future__ import annotations
 
 import html
 import io
 import logging
-import os
 import re
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import wellposed_studies.rendering as rendering
-from wellposed_studies import catalogue, discovery
 from wellposed_studies.rendering.sources import choose
 from wellposed_studies.reporting import plotting
-from wellposed_studies.runner import run
-from wellposed_studies.running.plan import Selection
-
-STUDY = """
-from wellposed_studies import Study
-from wellposed_studies.claims import at_least, exact
-
-study = Study(title="Small {name}", summary="Three numbers.")
-about = {{"measured": "x", "oracle": "-"}}
-
-
-@study.data("none", task="regression")
-def none(rng, profile):
-    return {{"a": 1.0}}
-
-
-@study.experiment(x=[1, 2, 3])
-def small(cell, x):
-    return {{"y": float(x)}}
-
-
-@study.claim("True_ish.", at_least(1), source="7.1", **about)
-def yes(results):
-    return exact(2.0)
-
-
-@study.claim("False.", at_least(3), source="7.2", **about)
-def no(results):
-    return exact(2.0)
-
-
-@study.claim("Broken.", at_least(0), source="7.3", **about)
-def broken(results):
-    return 1 / 0
-"""
-
-
-@pytest.fixture
-def studies(tmp_path, monkeypatch):
-    """Two studies, `one` run and `two` not, in place of the built-in ones, also in kernels."""
-    folder = tmp_path / "studies"
-    folder.mkdir()
-    for name in ("one", "two"):
-        (folder / f"{name}.py").write_text(STUDY.format(name=name))
-    (tmp_path / "sitecustomize.py").write_text(
-        f"import wellposed_studies.catalogue as catalogue\ncatalogue.__path__ = [{str(folder)!r}]\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(catalogue, "__path__", [str(folder)])
-    monkeypatch.chdir(tmp_path)
-    results = tmp_path / "results"
-    yield results, run(Selection("one", "quick", 0), results)
-    discovery._built_in.cache_clear()
-    for name in ("one", "two"):
-        sys.modules.pop(f"{catalogue.__name__}.{name}", None)
+from wellposed_studies.reporting.claims_shown import not_held, strip, verdict_table
+from wellposed_studies.reporting.gallery import gallery, total
+from wellposed_studies.reporting.markdown import evidence, number, table
+from wellposed_studies.reporting.record import data_table, manifest_block, reproduce
 
 
 def cells(markdown: str) -> list[list[str]]:
@@ -81,15 +27,18 @@ def cells(markdown: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_study_table_counts_verdicts_and_names_what_was_not_run(studies, tmp_path):
+def test_the_gallery_has_a_card_for_each_study_with_its_counts(studies, tmp_path):
     results, _ = studies
     (tmp_path / "one.qmd").touch()
     (tmp_path / "two.qmd").touch()
-    assert cells(plotting.study_table(results)) == [
-        ["Study", "Profile", "Held", "Failed", "of these undecided", "Not run"],
-        ["[Small one](one.html)", "quick", "1", "1", "0", "1"],
-        ["Small two", "not run yet", "0", "0", "0", "3"],
-    ]
+    one, two = gallery(results).split("::: {.card")[1:]
+    assert 'held="1" contradicted="1" undecided="0" not-run="1"' in one
+    assert "[Small one](one.html)" in one
+    assert 'image="figures/card-one.svg"' in one
+    assert (tmp_path / "figures" / "card-one.svg").read_text().startswith("<?xml")
+    assert "two.html" not in two
+    assert "3 claims wait for [wellposed run two]{.given-code}" in html.unescape(two)
+    assert total(results) == "3 claims of 1 study: 1 held, 1 contradicted, 0 undecided, 1 not run."
 
 
 def test_reports_of_studies_that_were_not_run_are_left_out_aloud(studies, tmp_path, caplog):
@@ -119,6 +68,7 @@ def test_the_index_renders_when_only_some_studies_were_run(studies, project):
     assert [path.name for path in written] == ["one.html", "index.html"]
     page = written[1].read_text(encoding="utf-8")
     assert '<a href="one.html">Small one</a>' in page
+    assert '<div class="card">' in page
     assert "Small two" in page
     assert "two.html" not in page
 
@@ -134,9 +84,9 @@ def test_a_report_without_results_says_how_to_make_them(studies, project):
 
 def test_verdicts_are_words_with_intervals(studies):
     _, finished = studies
-    rows = cells(plotting.verdict_table(finished.verdicts))
-    assert [row[0] for row in rows[1:]] == ["**held**", "**FAILED**", "not run"]
-    assert rows[1][1:] == ["True_ish.", "2: x", "≥ 1", "7.1"]
+    rows = cells(verdict_table(finished.verdicts))
+    assert [row[0] for row in rows[1:]] == ["● held", "**✕ contradicted**", "**– not run**"]
+    assert rows[1][1:] == ["yes True_ish.", "2: x", "≥ 1", "7.1"]
     assert "ZeroDivisionError" in rows[3][2]
 
 
@@ -144,44 +94,100 @@ def test_intervals_are_shown():
     row = {key: key for key in ("statement", "measured", "threshold", "source", "reason")}
     row |= {"verdict": "held", "value": 0.31234, "low": -0.2, "high": 0.41234, "n": 7, "data": ""}
     text = "0.312 (−0.2 to 0.412, n = 7): measured"
-    assert text in plotting.verdict_table(pd.DataFrame([row]))
+    assert text in verdict_table(pd.DataFrame([row]))
 
 
-def test_failures_say_what_is_contradicted_and_what_is_open(studies):
+def test_a_number_is_not_rounded_to_one_that_it_is_not():
+    row = {"value": 0.9996473, "low": 0.9995474, "high": 0.9997472, "n": 12}
+    assert evidence(row) == "0.99965 (0.99955 to 0.99975, n = 12)"
+    assert evidence({"value": 0.99997, "low": 0.99997, "high": 0.99997, "n": 1}) == "0.99997"
+    assert evidence({"value": 1.0, "low": 1.0, "high": 1.0, "n": 1}) == "1"
+    assert evidence({"value": 0.5, "low": -np.inf, "high": np.inf, "n": 3}) == (
+        "0.5 (−inf to inf, n = 3)"
+    )
+
+
+def test_powers_of_ten_are_written_as_such():
+    assert number(0.8, 1) == "0.8"
+    assert number(8e-15, 1) == "8\u00a0×\u00a010⁻¹⁵"
+    assert number(1e-6) == "10⁻⁶"
+    assert number(1.5e8) == "1.5\u00a0×\u00a010⁸"
+
+
+def test_what_did_not_hold_is_told_with_its_numbers(studies):
     _, finished = studies
-    assert "These claims did not hold" in plotting.failures(finished.verdicts)
+    assert "These claims did not hold" in not_held(finished.verdicts)
     held = finished.verdicts[finished.verdicts["verdict"] == "held"]
-    assert plotting.failures(held) == "Every claim held."
+    assert not_held(held) == "Every claim held."
     others = finished.verdicts[finished.verdicts["verdict"] != "failed"]
-    assert plotting.failures(others) == "No claim failed, and 1 were not run."
+    assert not_held(others) == "No claim failed, and 1 were not run."
     row = {"statement": "So.", "measured": "mm", "threshold": "≥ 0", "verdict": "failed"}
     row |= {"value": -1.0, "low": -2.0, "high": 0.5, "n": 7, "reason": "undecided: across"}
     line = (
         "- So. Measured was −1 (−2 to 0.5, n = 7), required [≥ 0]{.given}: mm. *Undecided: across.*"
     )
-    assert plotting.failures(pd.DataFrame([row])).endswith(line)
+    assert not_held(pd.DataFrame([row | {"data": ""}])).endswith(line)
+
+
+def test_the_strip_names_what_did_not_hold(studies):
+    _, finished = studies
+    shown = strip(finished.verdicts)
+    assert 'held="1" contradicted="1" undecided="0" not-run="1"' in shown
+    assert "- **contradicted**: False." in shown
+    assert "- **not run**: Broken." in shown
+    assert "True" not in shown
+    held = strip(finished.verdicts[finished.verdicts["verdict"] == "held"])
+    assert "All [1 claims](#sec-all-claims) held." in held
 
 
 def test_the_manifest_says_what_ran(studies):
     _, finished = studies
-    rows = dict(cells(plotting.manifest_block(finished.manifest))[1:])
+    rows = dict(cells(manifest_block(finished.manifest))[1:])
     assert rows["Study"].startswith("one, version")
-    assert rows["Run"].startswith("quick profile, 3 cells, 1 repetitions, seed 0, finished 20")
+    assert rows["Run"].startswith("quick profile, 3 cells, 1 experiment, 1 repetitions, seed 0, ")
     assert f"numpy {np.__version__}" in rows["Versions"]
-    assert finished.manifest["data"]["none"]["digest"][:12] in rows["Data: none"]
+    header, data = cells(data_table(finished.manifest, finished.data))
+    assert header[:5] == ["Data", "Rows", "Columns", "Train", "Test"]
+    assert data[:5] == ["none", "–", "–", "–", "–"]
+    assert finished.manifest["data"]["none"]["digest"][:12] == data[-1]
+
+
+def test_sizes_of_data_are_told_whatever_their_arrays_are_called():
+    X, y = np.zeros((30, 4)), np.zeros(30)
+    record = {"source": "", "digest": "0" * 64}
+    given = {
+        "pool": {"X_pool": X, "y_pool": y, "X_test": X[:9], "y_test": y[:9], "n_train": 12},
+        "drawn": {"n": 20, "p": 60},
+        "whole": {"X": X, "target": y, "X_train": X[:5], "X_test": X[5:]},
+    }
+    shown = cells(data_table({"data": dict.fromkeys(given, record)}, given.__getitem__))
+    assert [row[1:5] for row in shown[1:]] == [
+        ["39", "4", "12", "9"],
+        ["–", "60", "20", "–"],
+        ["30", "4", "5", "25"],
+    ]
+
+
+def test_the_commands_that_make_a_page_again_can_be_pasted(studies):
+    _, finished = studies
+    finished.manifest["own_table"] = {"path": "it's $5.csv", "target": "a b", "task": "regression"}
+    shown = reproduce(finished)
+    command = "wellposed run one --profile quick --data 'it'\"'\"'s $5.csv' --target 'a b' --task"
+    assert command in shown
+    assert "\nwellposed report one\n" in shown
 
 
 def test_a_table_without_rows_is_an_error():
     with pytest.raises(ValueError, match="at least one row"):
-        plotting.table([])
+        table([])
 
 
 def test_a_pipe_in_a_cell_does_not_break_the_table():
-    assert r"| \|w\| |" in plotting.table([{"a": "|w|"}])
+    assert r"| \|w\| |" in table([{"a": "|w|"}])
 
 
 def test_wide_columns_get_the_room():
-    rule = plotting.table([{"a": "x", "b": "y" * 100}]).splitlines()[1]
+    rule = table([{"a": "x", "b": "y" * 100}]).splitlines()[1]
     first, second = rule.strip("|").split("|")
     assert len(second) > 5 * len(first)
 

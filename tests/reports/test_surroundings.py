@@ -183,7 +183,7 @@ def test_a_hostile_name_is_rendered_literally(project, tmp_path):
     cell = (
         "```{python}\n#| label: tbl-a\n#| tbl-cap: Names\n"
         "from wellposed_studies.escaping import code, markdown\n"
-        "from wellposed_studies.reporting.plotting import table\n"
+        "from wellposed_studies.reporting.markdown import table\n"
         f"table([{{'name': markdown({name!r}), 'code': code({name!r})}}])\n```\n"
         f"```{{python}}\n#| output: asis\nprint('- **' + markdown({name!r}) + '**: text')\n```\n"
     )

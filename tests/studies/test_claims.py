@@ -30,7 +30,7 @@ from wellposed_studies.claims import (
     within,
 )
 from wellposed_studies.judging.verdicts import _why_not, counts, holm, judge, not_run, p_value
-from wellposed_studies.reporting.plotting import verdict_table
+from wellposed_studies.reporting.claims_shown import verdict_table
 from wellposed_studies.reporting.verdict_text import report
 from wellposed_studies.runner import run
 from wellposed_studies.storing.results import Results
@@ -209,7 +209,7 @@ def test_identities_stand_apart_and_do_not_count():
         if word in line
     }
     assert where["pays"] < where["hold by"] < where["sums"]
-    assert "| identity, checked | It adds up. |" in verdict_table(verdicts)
+    assert "| identity, checked | [sums]{.given-code} It adds up. |" in verdict_table(verdicts)
 
 
 def test_intervals_are_the_same_in_every_call():

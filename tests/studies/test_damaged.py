@@ -217,7 +217,7 @@ def test_any_value_in_a_manifest_is_fine_or_told(finished, tmp_path, data, value
     """Replace or drop anything in it: all that reads it then works, or says what is wrong."""
     from wellposed_studies.discovery import find
     from wellposed_studies.judging.verdicts import current_verdicts
-    from wellposed_studies.reporting.plotting import manifest_block, own_table_note
+    from wellposed_studies.reporting.record import manifest_block, own_table_note
     from wellposed_studies.storing.results import Results
 
     source = find(str(Path(__file__).parent / "toy_study.py"))

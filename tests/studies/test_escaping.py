@@ -130,7 +130,7 @@ def _typst_text(value: dict) -> str:
 
 
 def test_how_a_table_was_read_is_literal_in_the_record():
-    from wellposed_studies.reporting.plotting import manifest_block
+    from wellposed_studies.reporting.record import data_table, manifest_block
 
     hostile = "; ".join(HOSTILE)
     data = {"source": hostile, "notes": [hostile], "shapes": {}, "digest": "0" * 64}
@@ -151,10 +151,12 @@ def test_how_a_table_was_read_is_literal_in_the_record():
         "packages": {},
     }
     manifest = {**words, **numbers, **more, "data": {"a|b": data}, "own_table": own}
-    made = pandoc(str(manifest_block(manifest)), "html5")
+    shown = [manifest_block(manifest), data_table(manifest, lambda name: {})]
+    made = pandoc("\n\n".join(shown), "html5")
     cells = [html.unescape(text) for text in re.findall(r"<bdi[^>]*>(.*?)</bdi>", made, re.S)]
     assert "; ;" not in made
-    assert "; ;" not in str(manifest_block(manifest | {"data": {"a|b": data | {"notes": []}}}))
+    without_notes = manifest | {"data": {"a|b": data | {"notes": []}}}
+    assert "; ;" not in str(data_table(without_notes, lambda name: {}))
     read = f"the target '<b> *t*' taken for classes ({hostile}); row | names; {hostile}"
     assert escaping.visible(read) in cells
     assert cells.count(escaping.visible(hostile)) == 2, "the source, and what is done with the rows"

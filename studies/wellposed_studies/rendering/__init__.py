@@ -14,21 +14,18 @@ line, so a report that renders here renders in Quarto. A report starts like this
     ---
 
     ```{python}
-    import wellposed_studies
-    from wellposed_studies.reporting.plotting import Markdown, apply_theme, manifest_block
-    from wellposed_studies.reporting.plotting import verdict_table
+    from wellposed_studies.reporting import open_page
 
-    apply_theme()
-    results = wellposed_studies.load("bias-variance")
+    page = open_page("bias-variance")
     ```
-
-    ## Verdict {#sec-verdict}
 
     ```{python}
-    #| label: tbl-verdict
-    #| tbl-cap: "What was claimed before the run, and what the run says."
-    verdict_table(results.verdicts)
+    page.opening("What does each regularizer trade?", "Six panels, for L2, L1 ...")
     ```
+
+and ends with what all reports have: ``page.claims()`` and ``page.failures()`` in a section
+``## What held, and what did not {#sec-claims}``, ``page.record()`` in ``## How it was run``, and
+``page.all_claims()`` in ``## All claims {#sec-all-claims}``. `reporting` says what they show.
 
 Front matter
     ``title``, ``subtitle``, ``description``, ``author``, ``date``, ``toc``. All else is in
@@ -41,17 +38,19 @@ Cells
     false, asis), ``fig-cap``, ``fig-alt``, ``fig-subcap``, ``layout-ncol``, ``tbl-cap``. Cells run
     once, in order, in the Python that renders. Code is hidden unless ``echo: true``.
 Figures
-    ``label: fig-name`` with ``fig-cap`` (the question it answers) and ``fig-alt`` (what is seen,
-    for those who do not see it). Draw at `plotting.WIDTH` inches; the cell's value is the figure,
-    ``results.figure("name")``, or it ends with ``plt.show()``. Several figures in one cell, each
+    ``page.figure("name", caption, alt)``: the question it answers, and what is seen, for those who
+    do not see it; code, data and pictures are offered beside it, and on a narrow screen its panels
+    stand one below the other. A figure of the document's own: ``label: fig-name`` with ``fig-cap``
+    and ``fig-alt``, drawn at `plotting.WIDTH` inches, is the cell's value, or the cell ends with
+    ``plt.show()``. Several figures in one cell, each
     shown by ``display(...)`` or ``plt.show()``, are sub-figures: lists ``fig-subcap`` and
     ``fig-alt`` of the same length, and ``layout-ncol``.
 Tables
-    The cell's value is Markdown (`plotting.table`, `verdict_table`), with ``label: tbl-name``
+    The cell's value is Markdown (`reporting.markdown.table`), with ``label: tbl-name``
     and ``tbl-cap``; a bare DataFrame is refused. Or a Markdown table in the text, followed by
     ``: Caption {#tbl-name}``.
 Numbers in the text
-    ``The gap is `{python} Markdown(f"{gap:.2f}")`.`` Never typed by hand. `plotting.Markdown`, as
+    ``The gap is `{python} Markdown(f"{gap:.2f}")`.`` Never typed by hand. `markdown.Markdown`, as
     a plain string would be shown with its quotes.
 Names from outside
     Of data sets, columns, classes, files: ``escaping.markdown(name)`` or ``escaping.code(name)``.
@@ -64,6 +63,9 @@ References
 Callouts
     ``::: {.callout-note}``, also tip, important, warning, caution; a ``## Title`` on its first
     line is its title.
+Blocks of `reporting`
+    Divs of the classes answer, strip, figure-more, interactive, card and neighbours, which
+    `theme/blocks.lua` makes for both formats.
 Links between reports
     ``[text](underconstrained.html)``; in the PDF it leads to the PDF.
 

@@ -143,9 +143,11 @@ local function callout(div, kind, walk)
     body:insert(1, pandoc.Para {pandoc.Strong(title)})
     return pandoc.Div(body, {class = 'callout callout-' .. kind})
   end
-  body:insert(1, pandoc.RawBlock('typst', ('#callout-block("%s")['):format(kind)))
-  body:insert(2, pandoc.Para {pandoc.Strong(title)})
-  body:insert(pandoc.RawBlock('typst', ']'))
+  local open = pandoc.Inlines {pandoc.RawInline('typst', ('#callout(kind: "%s", title: ['):format(kind))}
+  open:extend(title)
+  open:insert(pandoc.RawInline('typst', '], body: ['))
+  body:insert(1, pandoc.Plain(open))
+  body:insert(pandoc.RawBlock('typst', '])'))
   return body
 end
 
@@ -194,6 +196,9 @@ local function equation(span)
   return span.content, false
 end
 
+-- Blocks of `wellposed_studies.reporting`, which the theme's filters make.
+local blocks = set('answer', 'strip', 'figure-more', 'interactive', 'card', 'neighbours')
+
 local subset
 local function div(el)
   local kind = (el.classes[1] or ''):match '^callout%-(%l+)$'
@@ -209,6 +214,7 @@ local function div(el)
   elseif kind and set('note', 'tip', 'important', 'warning', 'caution')[kind] then
     return callout(el, kind, function(blocks) return blocks:walk(subset) end), false
   end
+  if blocks[el.classes[1] or ''] and #el.classes == 1 then return el end
   check(el, {}, {})
 end
 

@@ -35,7 +35,7 @@ LONGEST_SOCKET = 100
 def copy_sources(source: Path, project: Path) -> None:
     """Copy a folder of reports without what was rendered, as files that can be written to."""
     for folder, folders, files in os.walk(source):
-        folders[:] = sorted(set(folders) - {"_output", ".quarto", "__pycache__"})
+        folders[:] = sorted(set(folders) - {"_output", ".quarto", "__pycache__", "figures"})
         target = project / Path(folder).relative_to(source)
         target.mkdir(parents=True)
         for file in files:

@@ -1,0 +1,116 @@
+"""What the study found, in words, and the fits that its report lets a reader step through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...claims import word
+from ...escaping import markdown
+from ...reporting.markdown import number, percent
+from .setup import REGULARIZERS
+from .tables import Place, axis_at, estimates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...storing.results import Results
+
+KEY_FIGURE = "synthetic"
+LOSSES = {"squared": "squared error", "log": "log loss", "zero_one": "0-1 loss"}
+#: Fits to draw at each strength, and digits of their coordinates.
+N_LINES, DIGITS = 30, 3
+
+
+def findings(results: Results) -> list[str]:
+    """Whether the trade paid on the known truth and on real tables, and what else moved."""
+    trades, slopes = results.table("trades"), results.table("slopes")
+    return [_on_the_truth(trades), *_on_tables(trades), _rule(slopes)]
+
+
+def best_of(trades: pd.DataFrame, data: str, loss: str) -> Any:
+    """The trade that the first half of the training sets chose on a data set."""
+    rows = trades[(trades["data"] == data) & (trades["loss"] == loss)]
+    return rows.iloc[int(rows["first"].fillna(0).to_numpy().argmax())]
+
+
+def _on_the_truth(trades: pd.DataFrame) -> str:
+    rows = trades[trades["data"] == "synthetic"]
+    pays = rows[rows["low"] > 0]
+    gain = rows["gain"].agg(["min", "max"])
+    return (
+        f"Where the truth is known, {_how_many(len(pays), len(REGULARIZERS))} regularizers save "
+        "more variance than they pay in bias: at strengths chosen on other training sets the "
+        f"error is {percent(gain['min'])} to {percent(gain['max'])} smaller."
+    )
+
+
+def _on_tables(trades: pd.DataFrame) -> list[str]:
+    parts = []
+    for data, loss in dict.fromkeys(zip(trades["data"], trades["loss"])):
+        if data == "synthetic":
+            continue
+        row = best_of(trades, data, loss)
+        interval = f"{percent(row.low)} to {percent(row.high)}, {word(row.regularizer)}"
+        gain = "nothing" if row.chosen_is_off else f"{percent(row.gain)} ({interval})"
+        parts.append(f"{gain} of the {LOSSES[loss]} on {markdown(data)}")
+    if not parts:
+        return []
+    return [f"On real tables the regularizer that was chosen beforehand saves {_listed(parts)}."]
+
+
+def _rule(slopes: pd.DataFrame) -> str:
+    """How often "more regularization, more bias, less variance" is contradicted."""
+    wrong = ((slopes["component"] == "bias") & (slopes["high_all"] < 0)) | (
+        (slopes["component"] == "variance") & (slopes["low_all"] > 0)
+    )
+    n_real = int((slopes["data"] != "synthetic").sum())
+    n_wrong = int((wrong & (slopes["data"] != "synthetic")).sum())
+    known = int((wrong & (slopes["data"] == "synthetic")).sum())
+    where = f"wrong {known} times" if known else "right for every regularizer"
+    opening = f"That more of it raises bias and lowers variance is {where} on the known truth"
+    if not n_real:
+        return f"{opening}."
+    return (
+        f"{opening}; on real tables {n_wrong} of {n_real} slopes of bias and variance go the other "
+        "way, with intervals that hold for all of them together."
+    )
+
+
+def _how_many(n: int, of: int) -> str:
+    return f"all {of}" if n == of else f"{n} of {of}"
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def slider(results: Results) -> dict[str, Any]:
+    """Fits on the synthetic data along the first input, from L2 off to its strongest."""
+    data = results.data("synthetic")
+    place = Place("synthetic", "squared", "independent")
+    axis = axis_at(results, place, "l2")
+    steps = []
+    for name, strength in axis.settings:
+        setting = {"data": "synthetic", "regularizer": name, "strength": strength}
+        lines = results["independent"].stacked("line", **setting)["line"].iloc[0]
+        steps.append(
+            {
+                "label": "off" if name == "none" else number(strength, 2),
+                "lines": [line.round(DIGITS).tolist() for line in lines[:N_LINES]],
+                "mean": lines.mean(axis=0).round(DIGITS).tolist(),
+            }
+        )
+    components = {"error": "error", "bias²": "bias", "variance": "variance", "noise": "noise"}
+    return {
+        "parameter": "strength of L2",
+        "x_label": "first input, others at 0",
+        "y_label": "prediction",
+        "curve_label": "squared error",
+        "x": data.X_line[:, 0].round(DIGITS).tolist(),
+        "truth": data.f_line.round(DIGITS).tolist(),
+        "steps": steps,
+        "curves": {
+            shown: estimates(results, place, axis, name)["estimate"].round(5).tolist()
+            for shown, name in components.items()
+        },
+    }

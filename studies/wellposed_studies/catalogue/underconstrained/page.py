@@ -1,0 +1,67 @@
+"""What the study found, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...escaping import markdown
+from ...reporting.markdown import number, percent
+
+if TYPE_CHECKING:
+    from ...storing.results import Results
+
+KEY_FIGURE = "geometry"
+
+
+def findings(results: Results) -> list[str]:
+    """Which solution the algorithms pick, whether penalties pay, and what makes seeds agree."""
+    return [_which(results), _whether(results), _seeds(results)]
+
+
+def _which(results: Results) -> str:
+    cells = results["minimum_norm"].table()
+    drawn = cells[cells["data"] == results.stand_in("gaussian")]
+    worst = drawn.groupby("solver")["distance"].max()
+    least = drawn.groupby("solver")["distance"].min()
+    descent = max(worst["gradient descent"], worst["momentum"])
+    return (
+        "Of all weights that fit the rows exactly, gradient descent from zero finds those of least "
+        f"norm (within {number(descent, 1)} of it on drawn rows), and Adam does not (at least "
+        f"{percent(least['adam'])} of that norm away): the algorithm decides, not the data."
+    )
+
+
+def _whether(results: Results) -> str:
+    claims = results.verdicts.set_index("claim")
+    rows = claims[claims.index.str.match(r"l[12]-pays-")]
+    better: list[Any] = [row for row in rows.itertuples() if row.verdict == "held"]
+    if rows.empty:
+        return "No real table was run, on which a penalty could be compared with none."
+    parts = [
+        f"{str(row.Index).split('-')[0].upper()} on {markdown(row.data)} saves {percent(row.value)}"
+        for row in better
+    ]
+    shown = f" ({'; '.join(parts)} of the test error)" if parts else ""
+    return (
+        f"On real tables a penalty beats descent without one in {len(better)} of {len(rows)} "
+        f"comparisons{shown}: where the solution of least norm suits the data, there is little to "
+        "gain."
+    )
+
+
+def _seeds(results: Results) -> str:
+    claims = results.verdicts.set_index("claim")
+    values = claims["value"].to_dict()
+    l2, stopping = values["agree-l2"], values["agree-early-stopping"]
+    return (
+        f"In a network with more weights than rows, L2 leaves {percent(l2)} of the disagreement "
+        f"between seeds where it leaves most; early stopping {_leaves(stopping)}."
+    )
+
+
+def _leaves(ratio: float) -> str:
+    return (
+        f"leaves {percent(ratio)}"
+        if ratio < 1
+        else f"raises it to {number(ratio, 2)} times what it was"
+    )

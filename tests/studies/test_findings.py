@@ -1,0 +1,112 @@
+"""What the studies say they found follows their tables, whichever way these turn out."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from wellposed_studies.catalogue.bias_variance import page as bias_variance
+from wellposed_studies.catalogue.bias_variance.setup import REGULARIZERS
+from wellposed_studies.catalogue.underconstrained import page as underconstrained
+
+
+class Tables:
+    """As much of `Results` as sentences read."""
+
+    def __init__(self, verdicts: pd.DataFrame | None = None, **tables: pd.DataFrame) -> None:
+        self.verdicts, self.tables = verdicts, tables
+
+    def table(self, name: str) -> pd.DataFrame:
+        return self.tables[name]
+
+    def __getitem__(self, experiment: str):
+        return type("Experiment", (), {"table": lambda _: self.tables[experiment]})()
+
+    def stand_in(self, name: str) -> str:
+        return name
+
+
+def trades(low: list[float], data: str = "diabetes", off: bool = False) -> pd.DataFrame:
+    rows = [
+        {"data": "synthetic", "loss": "squared", "regularizer": name, "chosen_is_off": False,
+         "first": 0.3, "gain": end + 0.1, "low": end, "high": end + 0.2}
+        for name, end in zip(REGULARIZERS, low)
+    ]  # fmt: skip
+    rows += [
+        {"data": data, "loss": "log", "regularizer": name, "chosen_is_off": off,
+         "first": first, "gain": 0.5, "low": 0.4, "high": 0.6}
+        for name, first in (("l2", 0.2), ("dropout", 0.9))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def slopes(bias: float, variance: float) -> pd.DataFrame:
+    ends = {"bias": bias, "variance": variance}
+    return pd.DataFrame(
+        [
+            {"data": data, "component": part, "low_all": end - 0.1, "high_all": end + 0.1}
+            for data in ("synthetic", "diabetes")
+            for part, end in (ends if data == "diabetes" else {"bias": 1, "variance": -1}).items()
+        ]
+    )
+
+
+def test_trades_are_told_as_they_came_out():
+    first, second, third = bias_variance.findings(
+        Tables(trades=trades([0.1] * 6), slopes=slopes(1, -1))
+    )
+    assert "all 6 regularizers save more variance" in first
+    assert "error is 20 % to 20 % smaller" in first
+    assert "saves 50 % (40 % to 60 %, dropout) of the log loss on diabetes" in second
+    assert "0 of 2 slopes of bias and variance go the other way" in third
+    first, second, third = bias_variance.findings(
+        Tables(trades=trades([0.1] * 4 + [-0.2, -0.05], "a*b", off=True), slopes=slopes(-1, -1))
+    )
+    assert "4 of 6 regularizers" in first
+    assert "error is −10 % to 20 % smaller" in first
+    assert "saves nothing of the log loss on [a&#42;b]{.given}" in second
+    assert "1 of 2 slopes" in third
+
+
+def test_without_a_real_table_nothing_is_said_of_one():
+    known = trades([0.1] * 6)
+    known = known[known["data"] == "synthetic"]
+    drawn = slopes(1, -1)
+    found = bias_variance.findings(Tables(trades=known, slopes=drawn[drawn["data"] == "synthetic"]))
+    assert len(found) == 2
+    assert found[1].endswith("for every regularizer on the known truth.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stopping", "words"),
+    [
+        (
+            "held",
+            0.25,
+            [
+                "1 of 1 comparisons (L1 on [a&#42;b]{.given} saves 70 %",
+                "early stopping leaves 25 %",
+            ],
+        ),
+        ("failed", 2.0, ["0 of 1 comparisons: where", "raises it to 2 times what it was"]),
+    ],
+)
+def test_which_solution_and_whether_a_penalty_pays(verdict, stopping, words):
+    cells = pd.DataFrame(
+        {
+            "data": "gaussian",
+            "solver": ["gradient descent", "momentum", "adam", "adam"],
+            "distance": [1e-12, 3e-11, 0.4, 0.6],
+        }
+    )
+    verdicts = pd.DataFrame(
+        {
+            "claim": ["l1-pays-diabetes", "agree-l2", "agree-early-stopping"],
+            "data": "a*b",
+            "verdict": verdict,
+            "value": [0.7, 0.01, stopping],
+        }
+    )
+    found = " ".join(underconstrained.findings(Tables(verdicts, minimum_norm=cells)))
+    for part in ["within 3\u00a0×\u00a010⁻¹¹", "at least 40 %", "L2 leaves 1 %", *words]:
+        assert part in found
