@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from wellposed_studies.reporting import history
 from wellposed_studies.reporting.history import committed_before, last_changes
 
 FIRST = """
@@ -38,11 +37,10 @@ def study(tmp_path: Path):
             env={**os.environ, **own},
         )
 
-    def write(text: str, day: int | None) -> str:
+    def write(text: str, day: int | None, everything: bool = False) -> str:
         path.write_text(text)
-        history._blame.cache_clear()
         if day is not None:
-            git("add", "study.py")
+            git("add", *(["--all", "."] if everything else ["study.py"]))
             git("commit", "-m", f"day {day}", day=day)
         return str(path)
 
@@ -96,6 +94,32 @@ def test_a_claim_under_a_decorator_has_the_lines_of_its_call(study):
     study(DECORATED.replace("at_least(0)", "at_least(0.1)"), 3)
     found = last_changes(source, [RIDGE, L2])
     assert [c.date for c in found.values()] == ["2026-01-01", "2026-01-03"]
+
+
+def test_another_form_of_the_same_claim_is_no_change(study):
+    """Neither the call around it, nor another line, nor how a number is written."""
+    source = study(FIRST, 1)
+    study(DECORATED.replace("at_most(1)", "at_most(1.0)"), 2)
+    found = last_changes(source, [RIDGE, L2])
+    assert [c.date for c in found.values()] == ["2026-01-01"] * 2
+
+
+def test_a_claim_that_comes_back_counts_from_then_on(study):
+    source = study(FIRST, 1)
+    study(FIRST.replace("at_most(1)", "at_most(9)"), 2)
+    study(FIRST, 3)
+    assert dates(source) == ["2026-01-03", "2026-01-01", "2026-01-01"]
+
+
+def test_a_package_s_claims_may_move_between_its_files(tmp_path, study):
+    study("", 1)
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "claims.py").write_text(FIRST)
+    study("x = 1", 2, everything=True)
+    (tmp_path / "claims.py").rename(tmp_path / "other.py")
+    study("x = 2", 3, everything=True)
+    found = last_changes(str(tmp_path / "__init__.py"), [RIDGE, L2])
+    assert [c.date for c in found.values()] == ["2026-01-02"] * 2
 
 
 def test_what_is_not_committed_is_told(study):

@@ -1,8 +1,8 @@
-"""When a claim was last changed: the commits of its statement and of its threshold.
+"""When a claim was last changed: the commit since which its statement and threshold stand.
 
 A claim proves something if it was written down before the run. Where the study's files are in a
-git checkout, git says in which commits the lines of a statement and its threshold were last
-changed; moved lines are followed to where they came from.
+git checkout, each of their commits is searched for the statement and its threshold; what else
+changed in a line, or in which file it stands, does not count.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 #: Functions that make a threshold, see `claims`.
 THRESHOLDS = {"at_least", "at_most", "within"}
 #: How much of a statement has to stand in the source as it is.
-ENOUGH_LETTERS = 8
+ENOUGH_LETTERS, ENOUGH_OF_IT = 8, 0.4
 
 
 @dataclass(frozen=True, order=True)
@@ -31,7 +31,7 @@ class Change:
     time : int
         Of the commit, in seconds since 1970.
     commit : str
-        Its hash; "" for a line that is not committed.
+        Its hash; "" for what is not committed.
     subject : str
         The first line of its message.
     """
@@ -61,11 +61,23 @@ def last_changes(source: str, statements: Iterable[str]) -> dict[str, Change | N
         are not in a git checkout.
     """
     path = Path(source).resolve()
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    package = path.name == "__init__.py"
+    files = sorted(path.parent.rglob("*.py")) if package else [path]
     if _git(path.parent, "ls-files", "--error-unmatch", path.name) is None:
         return {}
-    places = [place for file in files for place in _places(file)]
-    return {statement: _last(_best(places, statement)) for statement in statements}
+    now = _texts([file.read_text(encoding="utf-8") for file in files])
+    wanted = {statement: _threshold_of(now, statement) for statement in statements}
+    found: dict[str, Change | None] = {
+        statement: None if threshold is None else Change(0, "", "")
+        for statement, threshold in wanted.items()
+    }
+    standing = {statement for statement, change in found.items() if change is not None}
+    for change, texts in _versions(path.parent, "." if package else path.name):
+        standing = {s for s in standing if _threshold_of(texts, s) == wanted[s]}
+        if not standing:
+            break
+        found.update(dict.fromkeys(standing, change))
+    return found
 
 
 def committed_before(
@@ -86,107 +98,121 @@ def committed_before(
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a text stands: a pattern of it, how many letters are fixed, and lines that count."""
+class _Text:
+    """A string in a source: what it may be, how much of it is fixed, and the threshold by it."""
 
-    file: Path
     pattern: re.Pattern[str]
     letters: int
-    lines: tuple[tuple[int, int], ...]
+    threshold: str
 
 
-def _places(file: Path) -> Iterator[_Place]:
-    """Every string of a file, with its lines and those of the threshold that is nearest to it."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    constants = {
-        target.id: (node.lineno, node.end_lineno or node.lineno)
+def _threshold_of(texts: Sequence[_Text], statement: str) -> str | None:
+    """The threshold where most of a statement stands; None where it does not."""
+    enough = max(ENOUGH_LETTERS, ENOUGH_OF_IT * len(statement))
+    fitting = [t for t in texts if t.letters >= enough and t.pattern.fullmatch(statement)]
+    best = max(fitting, key=lambda text: text.letters, default=None)
+    return None if best is None else best.threshold
+
+
+def _versions(folder: Path, path: str) -> Iterator[tuple[Change, list[_Text]]]:
+    """The commits of a study's files, the newest first, with the texts in these files."""
+    log = _git(folder, "log", "--format=%ct %H %s", "--", path) or ""
+    for line in log.splitlines():
+        time, commit, subject = line.split(" ", 2)
+        tree = _git(folder, "ls-tree", "-r", commit, "--", path) or ""
+        entries = [entry.partition("\t") for entry in tree.splitlines()]
+        blobs = [about.split()[2] for about, _, name in entries if name.endswith(".py")]
+        sources = [_git(folder, "cat-file", "blob", blob) or "" for blob in blobs]
+        yield Change(int(time), commit, subject), _texts(sources)
+
+
+def _texts(sources: Sequence[str]) -> list[_Text]:
+    """The strings of some files, each with the threshold in the expression around it."""
+    parsed = [_parsed(source) for source in sources]
+    constants = {name: value for _, named in parsed for name, value in named}
+    return [
+        _Text(pattern, letters, _written(calls, constants))
+        for strings, _ in parsed
+        for pattern, letters, calls in strings
+    ]
+
+
+@cache
+def _parsed(
+    source: str,
+) -> tuple[
+    list[tuple[re.Pattern[str], int, tuple[ast.Call, ...]]], tuple[tuple[str, ast.expr], ...]
+]:
+    """A file's strings with the thresholds beside them, and its constants."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return [], ()
+    constants = tuple(
+        (target.id, node.value)
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
-    }
+    )
+    return list(_strings(tree, ())), constants
 
-    def visit(node: ast.AST, around: Sequence[ast.AST]) -> Iterator[_Place]:
-        pattern, letters = _pattern(node)
-        if letters >= ENOUGH_LETTERS:
-            lines = [(node.lineno, node.end_lineno)]  # type: ignore[attr-defined]
-            lines += _threshold(around, constants)
-            yield _Place(file, re.compile(pattern, re.DOTALL), letters, tuple(lines))
-        if isinstance(node, ast.JoinedStr):
-            return
+
+def _strings(
+    node: ast.AST, around: tuple[ast.AST, ...]
+) -> Iterator[tuple[re.Pattern[str], int, tuple[ast.Call, ...]]]:
+    pattern, letters = _pattern(node)
+    if letters >= ENOUGH_LETTERS:
+        yield re.compile(pattern, re.DOTALL), letters, _thresholds(around)
+    if not isinstance(node, ast.JoinedStr):
         for child in ast.iter_child_nodes(node):
-            yield from visit(child, [*around, node])
-
-    yield from visit(tree, [])
+            yield from _strings(child, (*around, node))
 
 
 def _pattern(node: ast.AST) -> tuple[str, int]:
     """A pattern of what a string may be, and how many of its letters are fixed."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         parts = re.split(r"\{\w+\}", node.value)  # names that a claim of a family replaces
-        return ".*".join(map(re.escape, parts)), sum(map(len, parts))
-    if isinstance(node, ast.JoinedStr):
-        fixed = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
-        pattern = "".join(".*" if text is None else re.escape(str(text)) for text in fixed)
-        return pattern, sum(len(str(text)) for text in fixed if text is not None)
-    return "", 0
+    elif isinstance(node, ast.JoinedStr):
+        texts = [str(p.value) if isinstance(p, ast.Constant) else "\0" for p in node.values]
+        parts = "".join(texts).split("\0")
+    else:
+        return "", 0
+    return ".*".join(map(re.escape, parts)), sum(map(len, parts))
 
 
-def _threshold(
-    around: Sequence[ast.AST], constants: dict[str, tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Lines of the threshold in the innermost expression around a statement that has one."""
+def _thresholds(around: Sequence[ast.AST]) -> tuple[ast.Call, ...]:
+    """The thresholds in the innermost expression around a statement that has one."""
     for node in reversed(around):
         if not isinstance(node, ast.expr | ast.keyword):
             break
-        calls = [
+        calls = tuple(
             call
             for call in ast.walk(node)
             if isinstance(call, ast.Call)
             and isinstance(call.func, ast.Name)
             and call.func.id in THRESHOLDS
-        ]
+        )
         if calls:
-            lines = [(call.lineno, call.end_lineno or call.lineno) for call in calls]
-            names = {n.id for call in calls for n in ast.walk(call) if isinstance(n, ast.Name)}
-            return lines + [constants[name] for name in names if name in constants]
-    return []
+            return calls
+    return ()
 
 
-def _best(places: Sequence[_Place], statement: str) -> _Place | None:
-    """Where most of the statement stands."""
-    fitting = [place for place in places if place.pattern.fullmatch(statement)]
-    return max(fitting, key=lambda place: place.letters, default=None)
+def _written(calls: Sequence[ast.Call], constants: Mapping[str, ast.expr]) -> str:
+    """Thresholds in one way of writing, with the values of names."""
+    return "; ".join(
+        f"{ast.unparse(call.func)}({', '.join(_value(a, constants) for a in call.args)})"
+        for call in calls
+    )
 
 
-def _last(place: _Place | None) -> Change | None:
-    if place is None:
-        return None
-    blamed = _blame(place.file)
-    lines = {n for first, last in place.lines for n in range(first, last + 1)}
-    changes = [blamed[n] for n in lines if n in blamed]
-    if any(not change.commit for change in changes):
-        return Change(0, "", "")
-    return max(changes, default=None)
-
-
-@lru_cache
-def _blame(file: Path) -> dict[int, Change]:
-    """The commit of each line of a file."""
-    said = _git(file.parent, "blame", "-w", "-M", "-C", "-C", "--line-porcelain", "--", file.name)
-    found: dict[int, Change] = {}
-    record: dict[str, str] = {}
-    for line in (said or "").splitlines():
-        if match := re.match(r"([0-9a-f]{40}) \d+ (\d+)", line):
-            record = {"commit": match[1], "line": match[2]}
-        elif line.startswith("\t"):
-            commit = "" if set(record["commit"]) == {"0"} else record["commit"]
-            time = int(record.get("committer-time", 0))
-            found[int(record["line"])] = Change(time, commit, record.get("summary", ""))
-        else:
-            key, _, value = line.partition(" ")
-            record[key] = value
-    return found
+def _value(node: ast.expr, constants: Mapping[str, ast.expr]) -> str:
+    if isinstance(node, ast.Name):
+        node = constants.get(node.id, node)
+    try:
+        return repr(float(ast.literal_eval(node)))
+    except (TypeError, ValueError):
+        return ast.unparse(node)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
