@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 RESULTS_VARIABLE = "WELLPOSED_RESULTS"
 DEFAULT_RESULTS = "results"
 
+#: What `Results.table` reads, for its errors.
+DERIVED = "derived tables (an experiment's are in results['its name'])"
+
 
 class Results:
     """The finished run of a study; `load` returns it, and tests of claims get it.
@@ -145,7 +148,7 @@ class Results:
             Keep the rows that have these values, or one of those in a list:
             ``table("slopes", data="digits", regularizer=["l1", "l2"])``.
         """
-        return self._select(self._read(f"tables/{name}", "derived tables", self.table_names), where)
+        return self._select(self._read(f"tables/{name}", DERIVED, self.table_names), where)
 
     def data(self, name: str | None = None) -> Any:
         """A data set as the cells saw it: loaded and prepared again, and its digest checked.

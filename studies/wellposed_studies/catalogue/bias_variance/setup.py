@@ -9,7 +9,7 @@ import numpy as np
 
 from ...loading.datasets import scikit_learn
 from ...loading.training_sets import N_TEST, split
-from ...study import Profile, Study, by_profile
+from ...study import Data, Profile, Study, by_profile
 
 #: Inputs, training rows and standard deviation of the noise of the synthetic truth.
 N_INPUTS = 6
@@ -50,20 +50,6 @@ REGULARIZERS = tuple(STRENGTHS)
 #: A share of the error that counts as a profit, or as harm.
 SMALL = 0.01
 
-study = Study(
-    title="What does a regularizer trade?",
-    summary=(
-        "Bias, variance and noise of a network's test error against the strength of L2, L1, "
-        "dropout, input noise, early stopping and width: on a truth that is known, on diabetes "
-        "(squared loss) and on digits (log loss and 0-1 loss)."
-    ),
-    version=3,
-    minutes={"quick": 2.0, "full": 20.0},
-    repetitions=by_profile(quick=40, full=200),
-    side_by_side=True,
-    max_rows=10_000,
-)
-
 
 def truth(X: np.ndarray) -> np.ndarray:
     """The true function (n,) of inputs (n, 6) in [-1, 1]: four of them matter.
@@ -82,11 +68,6 @@ def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     return X, truth(X) + NOISE * rng.normal(size=n)
 
 
-@study.data(
-    "synthetic",
-    task="regression",
-    source="sin(pi x1) + 2 x2 x3 + x4/2 and noise of variance 0.25",
-)
 def synthetic(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     """Points to test at, one training set to bootstrap, and a line to draw the fits along."""
     X_test = rng.uniform(-1, 1, (N_TEST, N_INPUTS))
@@ -105,11 +86,6 @@ def synthetic(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     }
 
 
-@study.data(
-    "fixed-design",
-    task="regression",
-    source="a linear truth on 40 fixed rows of 20 inputs, noise of variance 1",
-)
 def fixed_design(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     """Inputs that stay while targets are drawn again; their covariance has a spread spectrum."""
     n, p = 40, 20
@@ -119,7 +95,35 @@ def fixed_design(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any
     return {"X": X, "f": X @ w, "X_test": X_test, "f_test": X_test @ w, "noise": 1.0}
 
 
-study.data_sets |= {"diabetes": scikit_learn("diabetes"), "digits": scikit_learn("digits")}
+study = Study(
+    title="What does a regularizer trade?",
+    summary=(
+        "Bias, variance and noise of a network's test error against the strength of L2, L1, "
+        "dropout, input noise, early stopping and width: on a truth that is known, on diabetes "
+        "(squared loss) and on digits (log loss and 0-1 loss)."
+    ),
+    version=3,
+    minutes={"quick": 2.0, "full": 20.0},
+    data={
+        "synthetic": Data(
+            synthetic,
+            task="regression",
+            synthetic=True,
+            source="sin(pi x1) + 2 x2 x3 + x4/2 and noise of variance 0.25",
+        ),
+        "fixed-design": Data(
+            fixed_design,
+            task="regression",
+            synthetic=True,
+            source="a linear truth on 40 fixed rows of 20 inputs, noise of variance 1",
+        ),
+        "diabetes": scikit_learn("diabetes"),
+        "digits": scikit_learn("digits"),
+    },
+    repetitions=by_profile(quick=40, full=200),
+    side_by_side=True,
+    max_rows=10_000,
+)
 
 
 @study.prepare

@@ -15,43 +15,16 @@ from .data import widen
 DRAWN = "gaussian"
 LINEAR = [DRAWN, "diabetes"]
 
-study = Study(
-    title="Which solution, when there are infinitely many?",
-    summary=(
-        "Problems with fewer rows than weights: the null space, the solutions of least 2-norm and "
-        "1-norm, separable classes, what L1 and L2 select, and a network whose seeds disagree. On "
-        "drawn problems, on diabetes with all squares and products, and on threes and eights."
-    ),
-    version=4,
-    minutes={"quick": 3.0, "full": 70.0},
-    repetitions=by_profile(quick=12, full=100),
-    side_by_side=True,
-    max_rows=10_000,
-)
 
-
-@study.data(
-    "two-weights",
-    task="regression",
-    source="one equation in two unknowns, given twice: an estimator wants two rows",
-)
 def two_weights(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     """One equation, ``w1 + 2 w2 = 2``, given twice, as an estimator wants two rows."""
     return {"X": np.array([[1.0, 2.0]] * 2), "target": np.array([2.0, 2.0])}
 
 
-@study.data(
-    "gaussian", task="regression", source="20 rows of 60 independent standard normal inputs"
-)
 def gaussian(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     return {"n": 20, "p": 60}
 
 
-@study.data(
-    "separable",
-    task="classification",
-    source="30 rows of 60 standard normal inputs, labels by a linear rule",
-)
 def separable(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     return {"n": 30, "p": 60}
 
@@ -61,7 +34,6 @@ def wave(x: np.ndarray) -> np.ndarray:
     return np.sin(np.pi * x / 2)
 
 
-@study.data("wave", task="regression", source="12 noisy points of sin(pi x / 2)")
 def noisy_wave(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
     """Twelve noisy points with a gap in the middle, and as many elsewhere to stop by."""
     x = np.concatenate([np.linspace(-3, -0.8, 6), np.linspace(0.8, 3, 6)])
@@ -84,14 +56,51 @@ def threes_and_eights(rng: np.random.Generator, profile: Profile) -> Mapping[str
     return {"X": digits["X"][rows], "y": (digits["y"][rows] == 8).astype("int64")}
 
 
-study.data_sets |= {
-    "diabetes": scikit_learn("diabetes"),
-    "digits": Data(
-        threes_and_eights,
-        task="classification",
-        source="scikit-learn's digits, threes and eights; Alpaydin and Kaynak 1998",
+study = Study(
+    title="Which solution, when there are infinitely many?",
+    summary=(
+        "Problems with fewer rows than weights: the null space, the solutions of least 2-norm and "
+        "1-norm, separable classes, what L1 and L2 select, and a network whose seeds disagree. On "
+        "drawn problems, on diabetes with all squares and products, and on threes and eights."
     ),
-}
+    version=4,
+    minutes={"quick": 3.0, "full": 70.0},
+    data={
+        "two-weights": Data(
+            two_weights,
+            task="regression",
+            synthetic=True,
+            source="one equation in two unknowns, given twice: an estimator wants two rows",
+        ),
+        "gaussian": Data(
+            gaussian,
+            task="regression",
+            synthetic=True,
+            source="20 rows of 60 independent standard normal inputs",
+        ),
+        "separable": Data(
+            separable,
+            task="classification",
+            synthetic=True,
+            source="30 rows of 60 standard normal inputs, labels by a linear rule",
+        ),
+        "wave": Data(
+            noisy_wave,
+            task="regression",
+            synthetic=True,
+            source="12 noisy points of sin(pi x / 2)",
+        ),
+        "diabetes": scikit_learn("diabetes"),
+        "digits": Data(
+            threes_and_eights,
+            task="classification",
+            source="scikit-learn's digits, threes and eights; Alpaydin and Kaynak 1998",
+        ),
+    },
+    repetitions=by_profile(quick=12, full=100),
+    side_by_side=True,
+    max_rows=10_000,
+)
 
 
 @study.prepare
