@@ -9,8 +9,7 @@ from torch import Tensor
 from .base import Regularizer
 
 if TYPE_CHECKING:
-    from ..training.batches import Batch
-    from ..training.model import Model
+    from ..training.model import Batch, Model
 
 
 class ActivityL1(Regularizer):

@@ -14,8 +14,7 @@ from ..ranges import Range
 from .base import Regularizer, row_norms
 
 if TYPE_CHECKING:
-    from ..training.batches import Batch
-    from ..training.model import Model
+    from ..training.model import Batch, Model
 
 _STRIDE = 2.5  # radii that the steps of an attack could go together (Madry et al. 2018)
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .._streams import Stream
-    from ..training.batches import Batch
-    from ..training.model import Model, Weights
+    from ..training.model import Batch, Model, Weights
     from ..training.setting import Setting
 
 #: The moments of a step, in their order.

@@ -14,8 +14,7 @@ from .base import Regularizer
 
 if TYPE_CHECKING:
     from .._streams import Stream
-    from ..training.batches import Batch
-    from ..training.model import Model
+    from ..training.model import Batch, Model
     from ..training.setting import Setting
 
 

@@ -12,8 +12,7 @@ from ..ranges import Range
 from .base import Regularizer
 
 if TYPE_CHECKING:
-    from ..training.batches import Batch
-    from ..training.model import Model
+    from ..training.model import Batch, Model
     from ..training.setting import Setting
 
 

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from .._threads import in_one_thread, one_thread
 from ..networks.losses import OF_CLASSES
-from ..training.batches import Batch
 from ..training.evaluation import outputs
+from ..training.model import Batch
 from ..training.request import Outcome, Request, Rows
 from ..training.stack import Stack, initial_theta
 from .interrupts import interrupts

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.losses import LOSSES
-from ..training.batches import Batch
+from ..training.model import Batch
 from ..training.request import Request, Rows
 
 

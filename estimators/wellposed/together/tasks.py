@@ -6,16 +6,36 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._threads import after_fork
 from ..training.request import Outcome, Request
 
 if TYPE_CHECKING:
     from .._execution import TrainAlone
-    from .scheduler import Scheduler
 
 _local = threading.local()
+
+
+class TaskScheduler(Protocol):
+    """What a task needs of the scheduler that it belongs to."""
+
+    def train(self, task: Task, request: Request) -> Outcome:
+        """Train a request of the task's beside others."""
+        ...
+
+    def slot(self, task: Task, request: Request) -> AbstractContextManager[Callable[[], bool]]:
+        """Let the task train a request by itself."""
+        ...
+
+    def waiting(self, call: Call, who: object = None) -> AbstractContextManager[None]:
+        """Count `who` as waiting for the tasks of a call."""
+        ...
+
+    def finish(self, task: Task) -> None:
+        """Take note that the task has ended."""
+        ...
 
 
 class Cancelled(BaseException):
@@ -72,7 +92,7 @@ class Task:
 
     Parameters
     ----------
-    scheduler : Scheduler
+    scheduler : TaskScheduler
         What trains its fits.
     call : Call
     function : callable
@@ -85,7 +105,7 @@ class Task:
 
     def __init__(
         self,
-        scheduler: Scheduler,
+        scheduler: TaskScheduler,
         call: Call,
         function: Callable[[], Any],
         callback: Callable[[Any], None],

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from scipy.sparse import vstack
 from torch import Tensor
 
 from .._streams import generator
+from .model import Batch
 from .request import Request, dense
 
 _BLOCK = 1 << 16  # indices drawn at once
-
-
-class Batch(NamedTuple):
-    """One step of K networks: x [K, inputs, B], target [K, outputs, B], weight [K, 1, B].
-
-    ``weight`` is the sample weight over the number of rows in the batch, 0 for padding, so that
-    ``(loss * weight).sum()`` is J of the batch.
-    """
-
-    x: Tensor
-    target: Tensor
-    weight: Tensor
 
 
 class _Order:

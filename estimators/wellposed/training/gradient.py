@@ -11,8 +11,7 @@ from torch import Tensor
 from ..networks import pad16
 from ..networks.losses import LOSSES
 from ..regularizers.base import Regularizer
-from .batches import Batch
-from .model import Model
+from .model import Batch, Model
 
 
 class Gradient:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..exceptions import DivergenceError
-from .batches import Batch, Batches
+from .batches import Batches
 from .gradient import Gradient
-from .model import Model, Weights
+from .model import Batch, Model, Weights
 from .owlqn import Iteration, minimize
 from .request import Abandoned, Outcome, Request, State
 from .stack import by_moment, initial_theta, make_regularizers

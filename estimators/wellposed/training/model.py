@@ -1,9 +1,10 @@
-"""K networks as they are in one step, for regularizers that need the model itself."""
+"""What a regularizer sees of one step: the batch, the weights and the networks themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,9 +12,20 @@ from torch.nn import functional as F
 
 from ..networks import Network
 from ..networks.losses import differentiable
-from .batches import Batch
 
 Parameters = tuple[Sequence[Tensor], Sequence[Tensor]]
+
+
+class Batch(NamedTuple):
+    """One step of K networks: x [K, inputs, B], target [K, outputs, B], weight [K, 1, B].
+
+    ``weight`` is the sample weight over the number of rows in the batch, 0 for padding, so that
+    ``(loss * weight).sum()`` is J of the batch.
+    """
+
+    x: Tensor
+    target: Tensor
+    weight: Tensor
 
 
 class Weights:

@@ -19,11 +19,11 @@ from torch import Tensor
 from .._streams import generator
 from ..networks.losses import LOSSES
 from ..regularizers.base import MOMENTS, Regularizer
-from .batches import Batch, Batches
+from .batches import Batches
 from .divergence import check_epoch, check_result, check_validation
 from .evaluation import evaluate
 from .gradient import Gradient
-from .model import Model, Weights
+from .model import Batch, Model, Weights
 from .optimizers import SGD, Adam, Optimizer
 from .request import Abandoned, Outcome, Request, State
 from .setting import Setting

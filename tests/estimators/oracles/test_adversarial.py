@@ -10,8 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from wellposed import NetClassifier, NetRegressor
 from wellposed.networks import MLP
 from wellposed.regularizers import Adversarial
-from wellposed.training.batches import Batch
-from wellposed.training.model import Model
+from wellposed.training.model import Batch, Model
 
 RATE, EPOCHS = 0.3, 40
 

@@ -11,9 +11,8 @@ from torch.nn import functional as F
 from wellposed.networks import MLP, pad16
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.networks.losses import LOSSES
-from wellposed.training.batches import Batch
 from wellposed.training.gradient import Gradient
-from wellposed.training.model import Model
+from wellposed.training.model import Batch, Model
 
 SIZES = [
     (1, (), 1),

@@ -16,8 +16,8 @@ from wellposed import NetClassifier, NetRegressor
 from wellposed.networks import MLP
 from wellposed.regularizers import Dropout, InputDropout
 from wellposed.training import train
-from wellposed.training.batches import Batch
 from wellposed.training.evaluation import outputs
+from wellposed.training.model import Batch
 from wellposed.training.setting import Setting
 from wellposed.training.stack import Stack
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from wellposed._streams import generator
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.training import train
-from wellposed.training.batches import Batch
+from wellposed.training.model import Batch
 from wellposed.training.stack import make_regularizers
 
 EPOCHS, BATCH = 12, 13
