@@ -157,8 +157,7 @@ end
 local function picture(el)
   local narrow = html and read((el.src:gsub('%.svg$', '.narrow.svg')))
   if not narrow or not el.src:match '%.svg$' then return nil end
-  local alt = pandoc.utils.stringify(el.caption)
-  if alt == '' then alt = el.attributes['fig-alt'] or el.attributes.alt or '' end
+  local alt = el.attributes['fig-alt'] or el.attributes.alt or pandoc.utils.stringify(el.caption)
   return pandoc.RawInline('html', ('<picture><source media="screen and (max-width: 40rem)" srcset="%s">'
     .. '<img src="%s" alt="%s"></picture>'):format(
       data_uri('image/svg+xml', narrow), escape(el.src), escape(alt)))

@@ -10,6 +10,11 @@ from wellposed_studies.catalogue.bias_variance.setup import REGULARIZERS
 from wellposed_studies.catalogue.underconstrained import page as underconstrained
 
 
+def read(sentences: list[str]) -> list[str]:
+    """Sentences with ordinary spaces."""
+    return [sentence.replace("\u00a0", " ") for sentence in sentences]
+
+
 class Tables:
     """As much of `Results` as sentences read."""
 
@@ -52,15 +57,16 @@ def slopes(bias: float, variance: float) -> pd.DataFrame:
 
 
 def test_trades_are_told_as_they_came_out():
-    first, second, third = bias_variance.findings(
-        Tables(trades=trades([0.1] * 6), slopes=slopes(1, -1))
+    first, second, third = read(
+        bias_variance.findings(Tables(trades=trades([0.1] * 6), slopes=slopes(1, -1)))
     )
     assert "all 6 regularizers save more variance" in first
     assert "error is 20 % to 20 % smaller" in first
     assert "saves 50 % (40 % to 60 %, dropout) of the log loss on diabetes" in second
     assert "0 of 2 slopes of bias and variance go the other way" in third
-    first, second, third = bias_variance.findings(
-        Tables(trades=trades([0.1] * 4 + [-0.2, -0.05], "a*b", off=True), slopes=slopes(-1, -1))
+    turned = trades([0.1] * 4 + [-0.2, -0.05], "a*b", off=True)
+    first, second, third = read(
+        bias_variance.findings(Tables(trades=turned, slopes=slopes(-1, -1)))
     )
     assert "4 of 6 regularizers" in first
     assert "error is −10 % to 20 % smaller" in first
@@ -107,6 +113,6 @@ def test_which_solution_and_whether_a_penalty_pays(verdict, stopping, words):
             "value": [0.7, 0.01, stopping],
         }
     )
-    found = " ".join(underconstrained.findings(Tables(verdicts, minimum_norm=cells)))
-    for part in ["within 3\u00a0×\u00a010⁻¹¹", "at least 40 %", "L2 leaves 1 %", *words]:
+    found = " ".join(read(underconstrained.findings(Tables(verdicts, minimum_norm=cells))))
+    for part in ["within 3 × 10⁻¹¹", "at least 40 %", "L2 leaves 1 %", *words]:
         assert part in found

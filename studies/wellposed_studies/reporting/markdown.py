@@ -108,14 +108,14 @@ def powers(text: str) -> str:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """A share in per cent.
+    """A share in per cent, on one line.
 
     Examples
     --------
-    >>> percent(0.347), percent(1.0)
-    ('35 %', '100 %')
+    >>> percent(0.347).replace("\\N{NO-BREAK SPACE}", " ")
+    '35 %'
     """
-    return f"{number(100 * share, digits if abs(share) < 0.995 else 3)} %"
+    return f"{number(100 * share, digits if abs(share) < 0.995 else 3)}\u00a0%"
 
 
 def evidence(row: Mapping[Any, Any]) -> str:
