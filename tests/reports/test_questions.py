@@ -1,4 +1,4 @@
-"""A document's captions begin with the question that the study's figure declares."""
+"""A document shows every figure of its study once; question and description are the study's."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from pathlib import Path
 import pytest
 
 from wellposed_studies.discovery import find, names
+from wellposed_studies.reporting.findings import page_module
 
 REPORTS = Path(__file__).parents[2] / "reports"
-FIGURE = re.compile(
-    r'^#\| label: fig-([\w-]+)\n#\| fig-cap: "([^"\n]*)"\n#\| fig-alt: "([^"\n]*)"$', re.MULTILINE
-)
+SHOWN = re.compile(r'page\.(?:figure|slider)\(\s*"([\w-]+)"(?:,\s*"([^"\n]*)")?')
 
 
 @pytest.mark.parametrize("name", names())
-def test_captions_ask_what_figures_answer(name: str) -> None:
+def test_every_figure_is_shown_once(name: str) -> None:
     text = (REPORTS / f"{name}.qmd").read_text(encoding="utf-8")
-    captions = {label: caption for label, *caption in FIGURE.findall(text)}
+    study = find(name).study
+    key = getattr(page_module(name), "KEY_FIGURE", next(iter(study.figures)))
+    shown = [*(label for label, _ in SHOWN.findall(text)), key]
+    assert sorted(shown) == sorted(study.figures)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_document_repeats_no_question_and_describes_no_figure_again(name: str) -> None:
+    text = (REPORTS / f"{name}.qmd").read_text(encoding="utf-8")
     figures = find(name).study.figures
-    assert set(captions) == set(figures)
-    for label, (caption, alt) in captions.items():
-        assert caption.startswith(figures[label].question), label
-        assert alt == figures[label].alt, label
+    for label, more in SHOWN.findall(text):
+        assert figures[label].question not in more, label
+    assert "fig-alt" not in text
