@@ -63,7 +63,7 @@ def rows(results, n):
 @study.figure("How many?", alt="A point.", data="diabetes", height=2.0)
 def rows_of_it(results, ax):
     ax.plot([0], [results.data().n])
-    ax.set_title(results.data_names[0])
+    ax.set_xlabel(results.data_names[0])
 
 @study.figure("How many, twice?", alt="Two points.")
 def twice(results, figure):
@@ -133,19 +133,19 @@ def test_a_family_of_claims_is_a_claim_for_each(several, tmp_path):
 def test_a_figure_is_about_what_stands_in_for_its_data(several, tmp_path):
     results = run(several, tmp_path / "results")
     figure = results.figure("rows-of-it")
-    assert figure.axes[0].get_title() == "diabetes"
+    assert figure.axes[0].get_xlabel() == "diabetes"
     assert figure.axes[0].lines[0].get_ydata().tolist() == [442]
     assert figure.get_size_inches().tolist() == [6.5, 2.0]
     assert len(results.figure("twice").axes) == 2
     table = pd.DataFrame({"a": range(40), "y": np.linspace(0, 1, 40)})
     table.to_csv(tmp_path / "mine.csv", index=False)
     table.assign(y=["no", "yes"] * 20).to_csv(tmp_path / "kinds.csv", index=False)
-    for name, title in {"mine": "mine", "kinds": ""}.items():
+    for name, label in {"mine": "mine", "kinds": ""}.items():
         own = open_table(str(tmp_path / f"{name}.csv"), "y")
         figure = run(Selection(several.spec, "quick", 0, own), tmp_path / name).figure("rows-of-it")
-        assert figure.axes[0].get_title() == title
+        assert figure.axes[0].get_xlabel() == label
         said = " ".join(text.get_text() for text in figure.axes[0].texts)
-        assert ("no regression table" in said.replace("\n", " ")) == (not title)
+        assert ("no regression table" in said.replace("\n", " ")) == (not label)
 
 
 def test_an_experiment_that_was_not_run_says_so(several, tmp_path):
