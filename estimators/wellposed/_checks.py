@@ -36,6 +36,8 @@ def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
 
 def _of_your_own(estimator: Any) -> list[tuple[str, Regularizer]]:
     pairs = list(estimator.regularizers or ())
+    if not pairs:
+        return []
     names = []
     for pair in pairs:
         if not (
