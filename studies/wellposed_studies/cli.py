@@ -128,8 +128,9 @@ def run(
       wellposed run ./my_study.py --scheduler tcp://localhost:8786
     """
     from .discovery import find
-    from .judging.verdicts import broken, counts
+    from .judging.verdicts import broken
     from .loading.data import Selection
+    from .reporting.standing import tally
     from .runner import Interrupted
     from .runner import run as run_study
     from .running.watching import watched
@@ -181,7 +182,7 @@ def run(
             say(f"{source.name}: {copied['cells']} cells were copied from {copied['folder']}")
         say(
             f"{source.name}: {manifest['cells']} cells on {', '.join(manifest['data'])}, profile "
-            f"{profile}; claims: {counts(finished.verdicts)}"
+            f"{profile}; claims: {tally(finished.verdicts)}"
         )
         if command and before is not None and before.exists():
             say(

@@ -29,8 +29,9 @@ from wellposed_studies.claims import (
     proportion,
     within,
 )
-from wellposed_studies.judging.verdicts import _why_not, counts, holm, judge, not_run, p_value
+from wellposed_studies.judging.verdicts import _why_not, holm, judge, not_run, p_value
 from wellposed_studies.reporting.claims_shown import verdict_table
+from wellposed_studies.reporting.standing import tally
 from wellposed_studies.reporting.verdict_text import report
 from wellposed_studies.runner import run
 from wellposed_studies.storing.results import Results
@@ -200,7 +201,7 @@ def test_identities_stand_apart_and_do_not_count():
             "method": "exact",
         }
     )
-    assert counts(verdicts) == "1 held, 0 failed, 0 not run, 1 of 1 identity checked"
+    assert str(tally(verdicts)) == "1 held, 0 contradicted, 0 undecided, 1 of 1 identity checked"
     lines = [text for text, _ in report(verdicts, 100)]
     where = {
         word: i
@@ -275,7 +276,7 @@ def test_the_four_verdicts_of_the_toy(quick, tmp_path):
     assert "ZeroDivisionError" in verdicts.loc["broken", "reason"]
     assert verdicts.loc["saves", "low"] < verdicts.loc["saves", "value"]
     assert verdicts.loc["saves", "level"] == pytest.approx(1 - 0.05 / 2)
-    assert counts(verdicts) == "2 held, 1 failed, 1 not run"
+    assert str(tally(verdicts.reset_index())) == "2 held, 1 contradicted, 0 undecided, 1 not run"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_list_imports_no_torch():
 def test_run_verify_clean(wellposed, toy, tmp_path):
     output = wellposed("run", toy)
     assert "200 cells on line, diabetes, profile quick" in output
-    assert "2 held, 1 failed, 1 not run" in output
+    assert "claims: 2 held, 1 contradicted, 0 undecided, 1 not run\n" in output
     assert "could not be tested, their tests raised: broken" in output
     output = wellposed("verify", toy, code=1)
     assert re.search(r"● held +saves +\S+ \[\S+, \S+\]  ≥ -9\n", output)

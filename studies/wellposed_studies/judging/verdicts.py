@@ -319,28 +319,3 @@ def broken(verdicts: pd.DataFrame) -> list[str]:
     """Names of the claims whose tests raised: they are "not run", by a fault of the study."""
     raised = verdicts["reason"].str.startswith(TEST_RAISED)
     return verdicts.loc[raised, "claim"].tolist()
-
-
-def claims_only(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The rows of what could turn out false: all but identities."""
-    return verdicts[verdicts["kind"] != "identity"] if "kind" in verdicts else verdicts
-
-
-def counts(verdicts: pd.DataFrame) -> str:
-    """How many claims held, failed and were not run, as text; identities are counted apart.
-
-    Examples
-    --------
-    >>> counts(pd.DataFrame({"verdict": ["held", "failed", "held"]}))
-    '2 held, 1 failed, 0 not run'
-    >>> counts(pd.DataFrame({"verdict": ["held", "held"], "kind": ["claim", "identity"]}))
-    '1 held, 0 failed, 0 not run, 1 of 1 identity checked'
-    """
-    claims = claims_only(verdicts)
-    found = claims["verdict"]
-    text = ", ".join(f"{int((found == v).sum())} {v}" for v in ("held", "failed", "not run"))
-    n = len(verdicts) - len(claims)
-    if not n:
-        return text
-    checked = int((verdicts["verdict"] == "held").sum() - (found == "held").sum())
-    return f"{text}, {checked} of {n} {'identity' if n == 1 else 'identities'} checked"
