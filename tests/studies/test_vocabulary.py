@@ -27,9 +27,9 @@ from wellposed_studies.judging.verdicts import p_value
 from wellposed_studies.reporting.drawing import (
     along_axis,
     critical_differences,
-    strength_labels,
     sweeps,
 )
+from wellposed_studies.reporting.strength_axis import strength_labels
 
 N_STUDIES = 300
 
@@ -198,7 +198,7 @@ def test_an_axis_goes_from_weak_to_strong_with_the_plain_network_in_its_place() 
     assert found.strengths == [128.0, 64.0, 8.0, 1.0]
     assert found.off == 1
     assert found.matrix("error").ravel().tolist() == [2.0, 1.0, 3.0, 4.0]
-    assert strength_labels(found) == ["128", "off (64)", "8", "1"]
+    assert strength_labels(found) == ["128", "64\n(off)", "8", "1"]
 
 
 # ------------------------------------------------------------------ several methods

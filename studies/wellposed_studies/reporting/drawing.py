@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..claims import Axis, Ranks, mean
+from .strength_axis import place_ticks, positions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,38 +22,58 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 GREY = "#7b8794"
 
 
-def positions(axis: Axis) -> np.ndarray:
-    """Places 0, 1, ... of an axis's strengths, from off (or weak) to strong."""
-    return np.arange(len(axis.strengths), dtype=float)
-
-
-def strength_labels(axis: Axis) -> list[str]:
-    """How an axis's strengths are written, the plain network's as off.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"regularizer": ["none", "l2", "l2"], "strength": [0, 0.125, 20.0]})
-    >>> strength_labels(Axis.of(frame, "l2"))
-    ['off', '0.12', '20']
-    """
-    labels = [f"{s:.0f}" if s >= 10 else f"{s:.2g}" for s in axis.strengths]
-    labels[axis.off] = f"off ({labels[axis.off]})" if axis.strengths[axis.off] else "off"
-    return labels
-
-
-def place_ticks(ax: Axes, axis: Axis) -> None:
-    """Label an axis's strengths, at most eight of them, that of the plain network among them."""
-    x, labels = positions(axis), strength_labels(axis)
-    every = -(-len(x) // 8)
-    shown = slice(axis.off % every, None, every)
-    ax.set_xticks(x[shown], labels[shown], rotation=45, ha="right", rotation_mode="anchor")
-
-
 def legend(figure: Figure, ax: Axes, columns: int) -> None:
     """One legend for all panels, above them, with what one panel shows."""
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def label_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Write the names of lines beside their right ends, moved apart where they would overlap.
+
+    Call it when the limits of the axes are set.
+
+    Parameters
+    ----------
+    x : float
+        Where the lines end.
+    ends : sequence of (y, text, colour)
+        Their heights there; one outside of the axes is written at the border.
+    """
+    low, high = ax.get_ylim()
+    height = ax.get_position().height * ax.figure.get_size_inches()[1]
+    gap = (high - low) * 0.17 / height  # inches from line to line
+    ordered = sorted(ends)
+    places = np.array([y for y, *_ in ordered], dtype=float)
+    places = np.minimum(places, high - gap / 2 - gap * np.arange(len(places))[::-1])
+    for i in range(len(places)):
+        places[i] = max(places[i], places[i - 1] + gap if i else low + gap / 2)
+    for y, (_, text, color) in zip(places, ordered):
+        ax.annotate(
+            text, (x, y), (7, 0), textcoords="offset points", color=color, va="center", fontsize=8.5
+        )
+
+
+def mark_best(ax: Axes, x: float, text: str = "") -> None:
+    """A vertical line at the strength with the smallest error, and what it says."""
+    ax.axvline(x, color="#5a6570", lw=1.2, zorder=1.2)  # above the grid
+    if text:
+        ax.annotate(
+            text,
+            (x, 1),
+            (4, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color="#52606d",
+            va="top",
+            fontsize=8,
+        )
+
+
+def letters(axes: Iterable[Axes]) -> None:
+    """Put a, b, ... before the titles of panels, so that a text may refer to one."""
+    for letter, ax in zip("abcdefghijklmnopqrstuvwxyz", axes):
+        ax.set_title(f"{letter}  {ax.get_title('left')}")
 
 
 def reach(values: Any, low: Any, high: Any) -> np.ndarray:
@@ -110,8 +131,9 @@ def along_axis(
     A vertical line marks the strength with the smallest mean.
     """
     runs = axis.matrix(column)
-    means(ax, positions(axis), runs, color, bounds, marker="o", label=label or axis.word)
-    ax.axvline(int(runs.mean(axis=1).argmin()), color="#5a6570", lw=1.2, zorder=1.2)
+    x = positions(axis)
+    means(ax, x, runs, color, bounds, marker="o", label=label or axis.word)
+    mark_best(ax, x[int(runs.mean(axis=1).argmin())])
     place_ticks(ax, axis)
 
 

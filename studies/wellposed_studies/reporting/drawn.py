@@ -29,7 +29,7 @@ def drawn(figure: Figure) -> pd.DataFrame:
         One row a point: ``panel`` (number and title of the axes), ``series`` (its name, or that
         of the legend's entry of its colour), ``kind`` (line, points, bars, band), ``x``, ``y``,
         ``curve``, which tells several of one name apart, the ends of intervals, and ``x_label`` and
-        ``y_label``, the text of the tick where an axis has names or strengths for positions.
+        ``y_label``, the text of the tick there, or of the category beside it.
         Columns without any value are left out.
 
     Examples
@@ -127,9 +127,13 @@ def _tick_names(axis: Any) -> dict[float, str]:
 
 
 def _tick_name(names: dict[float, str], value: float) -> str | None:
-    """The name at a position, or of the tick that it stands beside."""
+    """The name at a position, or of the category, at 0, 1, 2 and so on, that it stands beside."""
     nearest = min(names, key=lambda tick: abs(tick - value), default=None)
-    return names[nearest] if nearest is not None and abs(nearest - value) < 0.5 else None
+    if nearest is None:
+        return None
+    categories = sorted(names) == list(range(len(names)))
+    near = abs(nearest - value) < (0.5 if categories else 1e-9 * abs(nearest))
+    return " ".join(names[nearest].split()) if near or nearest == value else None
 
 
 def _name(label: Any) -> str:

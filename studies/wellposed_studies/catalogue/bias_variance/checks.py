@@ -8,7 +8,8 @@ import numpy as np
 
 from ...claims import Estimate, at_most, exact, relative_change, within, worst
 from ...escaping import mathtext
-from ...reporting.drawing import legend, place_ticks
+from ...reporting.drawing import legend
+from ...reporting.strength_axis import place_ticks
 from ...study import Cell, by_profile
 from .drawing import LOOK, UNITS, curves_with_bars
 from .setup import study

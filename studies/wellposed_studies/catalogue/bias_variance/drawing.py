@@ -8,7 +8,8 @@ import numpy as np
 
 from ...claims import Axis
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, legend, place_ticks, positions
+from ...reporting.drawing import PALETTE, label_ends, letters, mark_best
+from ...reporting.strength_axis import ROOM, place_ticks, positions
 from .setup import REGULARIZERS
 from .tables import Place, axes_at, axis_at, estimates
 
@@ -51,35 +52,62 @@ def names_of(place: Place) -> dict[str, str]:
 
 
 def along_strengths(figure: Figure, results: Results, place: Place) -> None:
-    """Six panels, one a regularizer: the components from off to strong, with 95 % intervals."""
-    axes = figure.subplots(2, 3, sharey=True)
+    """Six panels, one a regularizer: the components from off to strong, with 95 % intervals.
+
+    The first is large and names the lines of all.
+    """
+    axes = _one_large(figure)
     texts = {"bias": "bias²" if place.loss == "squared" else "bias", "variance": "variance"}
     if place.sampling != "independent":
         texts["bias"] += " + noise"
     if place.loss == "zero_one":
         texts["variance"] = "net variance"
-    for ax, axis in zip(axes.flat, axes_at(results, place)):
+    for ax, axis in zip(axes, axes_at(results, place)):
+        x, large = positions(axis), ax is axes[0]
         for part, component in names_of(place).items():
             color, line, marker, name = LOOK[part]
             table = estimates(results, place, axis, component)
             look = {"color": color, "ls": line, "marker": marker, "label": texts.get(part, name)}
-            ax.plot(positions(axis), table["estimate"], **look)
-            ax.fill_between(
-                positions(axis), table["low"], table["high"], color=color, alpha=0.18, lw=0
-            )
+            ax.plot(x, table["estimate"], **look)
+            ax.fill_between(x, table["low"], table["high"], color=color, alpha=0.18, lw=0)
         best = int(estimates(results, place, axis, "error")["estimate"].to_numpy().argmin())
-        ax.axvline(best, color="#5a6570", lw=1.2, zorder=1.2)  # above the grid
-        place_ticks(ax, axis)
-        ax.set_xlabel(f"{LABELS[axis.regularizer]} →")
-    axes[0, 0].set_ylim(bottom=min(0.0, axes[0, 0].get_ylim()[0]))
-    _cap(axes[0, 0], results, place)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(f"{mathtext(place.data, 24)}\n{UNITS[place.loss]}")
-    legend(figure, axes[0, 0], 4)
+        mark_best(ax, x[best], "smallest error" if large else "")
+        if large:
+            place_ticks(ax, axis, beyond=0.03 + 0.02 * max(map(len, texts.values())), room=2 * ROOM)
+        else:
+            place_ticks(ax, axis)
+        ax.set_title(LABELS[axis.regularizer])
+    letters(axes)
+    axes[0].set_ylim(bottom=min(0.0, axes[0].get_ylim()[0]))
+    _cap(axes[0], results, place)
+    ends = [
+        (float(line.get_ydata()[-1]), line.get_label(), line.get_color())
+        for line in _named(axes[0])
+    ]
+    label_ends(axes[0], positions(axis_at(results, place, "l2"))[-1], ends)
+    for ax in (axes[0], axes[3]):
+        ax.set_ylabel(f"{mathtext(place.data, 24)}: {UNITS[place.loss]}")
+    figure.supxlabel("from weak (left) to strong (right)", fontsize=8.5)
+
+
+def _one_large(figure: Figure) -> list[Any]:
+    """Six axes that share their height: one of four cells, and five around it."""
+    grid = figure.add_gridspec(3, 3)
+    first = figure.add_subplot(grid[:2, :2])
+    others = [grid[0, 2], grid[1, 2], *(grid[2, column] for column in range(3))]
+    axes = [first, *(figure.add_subplot(cell, sharey=first) for cell in others)]
+    for ax in axes[4:]:
+        ax.tick_params(labelleft=False)
+    return axes
+
+
+def _named(ax: Axes) -> list[Any]:
+    """The lines that have a name."""
+    return [line for line in ax.lines if not str(line.get_label()).startswith("_")]
 
 
 def _cap(ax: Axes, results: Results, place: Place) -> None:
-    """Leave out what a hopeless strength does to the scale: show up to twice the plain error."""
+    """Let the height end at about twice the plain error, so that no strength sets the scale."""
     off = estimates(results, place, axis_at(results, place, "l2"), "error")["estimate"].iloc[0]
     ax.set_ylim(top=min(ax.get_ylim()[1], 1.9 * float(off)))
 

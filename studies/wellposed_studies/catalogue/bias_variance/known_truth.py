@@ -15,6 +15,7 @@ from .setup import SMALL, study
 from .tables import Place, axes_at, axis_at, decompositions, estimates
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...storing.results import Results
@@ -125,7 +126,8 @@ def _variances(results: Results, axis: Axis, part: slice) -> np.ndarray:
     "How do networks differ from one training set to the next?",
     alt="Three panels of thin fitted curves, their dashed mean and a sine-shaped true function: L2 "
     "off, L2 at its best strength, L2 at its strongest. From panel to panel the curves scatter "
-    "less; in the last they are nearly flat lines.",
+    "less; in the last they are nearly flat lines. At both ends of the first panel an arrow leads "
+    "from the mean to the truth, which it misses.",
     height=2.7,
     data="synthetic",
 )
@@ -147,16 +149,38 @@ def fits(results: Results, figure: Figure) -> None:
         ax.plot(x, data.f_line, color=PALETTE[6], lw=1.6, label="the truth")
         ax.set_title("L2 off" if title == "off" else f"L2 {title}: {strength:.2g}")
         ax.set_xlabel("first input, others at 0")
+        if title == "off":
+            _missed(ax, x, lines.mean(axis=0), data.f_line)
     axes[0].set_ylabel("prediction")
     legend(figure, axes[0], 3)
 
 
+def _missed(ax: Axes, x: np.ndarray, mean: np.ndarray, truth: np.ndarray) -> None:
+    """Arrows from the mean to the truth at both ends of a line of inputs, and what they show."""
+    look = {"arrowstyle": "->", "color": PALETTE[0], "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
+    for end in (0, -1):
+        ax.annotate("", (x[end], truth[end]), (x[end], mean[end]), arrowprops=look)
+    ax.text(0.03, 0.97, "bias without L2", color=PALETTE[0], va="top", transform=ax.transAxes)
+
+
+def missed_at_ends(results: Results) -> dict[str, float]:
+    """How far the mean of the networks without L2 is from the truth at the ends of the line of
+    inputs, and at most between -1/2 and 1/2; the mean of the two ends."""
+    data = results.data("synthetic")
+    setting = {"data": "synthetic", "regularizer": "none", "strength": 0.0}
+    lines = results["independent"].stacked("line", **setting)["line"].iloc[0]
+    distance = np.abs(lines.mean(axis=0) - data.f_line)
+    middle = np.abs(data.X_line[:, 0]) <= 0.5
+    return {"ends": float(distance[[0, -1]].mean()), "middle": float(distance[middle].max())}
+
+
 @study.figure(
     "What does each regularizer trade, from weak (left) to strong (right)?",
-    alt="Six panels, for L2, L1, dropout, input noise, epochs and width. Each shows squared bias, "
-    "variance, the constant noise and their sum, the error, against strength, from weak at the "
-    "left to strong at the right, with bands for the intervals.",
-    height=4.6,
+    alt="Six panels, a large one for L2, small ones for L1, dropout, input noise, epochs and "
+    "width. Each shows squared bias, variance, the constant noise and their sum, the error, "
+    "against strength, from weak at the left to strong at the right, with bands for the "
+    "intervals.",
+    height=5.4,
     data="synthetic",
     name="synthetic",
 )

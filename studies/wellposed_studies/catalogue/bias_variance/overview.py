@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...claims import word
+from ...escaping import mathtext
 from ...reporting.drawing import legend, reach
-from .drawing import LOOK, panels_by_regularizer
+from .drawing import LOOK, UNITS, panels_by_regularizer
 from .setup import REGULARIZERS, study
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...storing.results import Results
@@ -19,11 +23,12 @@ if TYPE_CHECKING:
 @study.figure(
     "What does the trade gain, once the bias is paid?",
     alt="A panel for each data set and loss. In each, for six regularizers, a bar for the variance "
-    "saved, a bar for the bias saved or paid, and a diamond with an interval for the error saved.",
+    "saved, a bar for the bias saved, left of zero where it was paid, and a diamond with an "
+    "interval for their sum, the error saved.",
     name="trades",
 )
 def gains(results: Results, figure: Figure) -> None:
-    """Variance saved, bias paid and what is left, for every regularizer, set and loss."""
+    """Variance saved, bias saved and their sum, for every regularizer, set and loss."""
     table = results.table("trades")
     sets = _sets(table)
     axes, y = panels_by_regularizer(figure, sets)
@@ -39,8 +44,14 @@ def gains(results: Results, figure: Figure) -> None:
 
     handles: list[Any] = [
         Patch(color=LOOK["variance"][0], alpha=0.55, label="variance saved"),
-        Patch(color=LOOK["bias"][0], alpha=0.55, label="bias saved (left of 0: paid)"),
-        Line2D([], [], color=LOOK["error"][0], marker="D", label="error saved, 95 % interval"),
+        Patch(color=LOOK["bias"][0], alpha=0.55, label="bias saved"),
+        Line2D(
+            [],
+            [],
+            color=LOOK["error"][0],
+            marker="D",
+            label="error saved, their sum, with its 95 % interval",
+        ),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
 
@@ -49,26 +60,52 @@ def gains(results: Results, figure: Figure) -> None:
     "Which way do bias and variance move?",
     alt="A panel for each data set and loss. For each of six regularizers a blue square for the "
     "slope of bias and an orange triangle for that of variance, with intervals, around a line at "
-    "zero.",
-    height=2.9,
+    "zero. Panels of squared errors share one scale, those of classes another.",
+    height=4.6,
     name="slopes",
 )
 def directions(results: Results, figure: Figure) -> None:
     """Which way bias and variance move with each regularizer, in every set and loss."""
     table = results.table("slopes")
     sets = _sets(table)
-    axes, y = panels_by_regularizer(figure, sets)
-    for ax, (data, loss) in zip(axes, sets):
+    rows = [[s for s in sets if (s[1] == "squared") is squared] for squared in (True, False)]
+    axes = _panels(figure, [row for row in rows if row])
+    for ax, (data, loss) in zip(axes, [s for row in rows for s in row]):
         for shift, part in {-0.13: "bias", 0.13: "variance"}.items():
-            rows = _rows(table[table["component"] == part], data, loss)
+            found = _rows(table[table["component"] == part], data, loss)
             color, _, marker, _ = LOOK[part]
-            ends = reach(rows["slope"], rows["low"], rows["high"])
+            ends = reach(found["slope"], found["low"], found["high"])
             look: dict[str, Any] = {"fmt": marker, "color": color, "capsize": 2.5, "label": part}
-            ax.errorbar(rows["slope"], y + shift, xerr=ends, **look)
-    _label(
-        figure, axes, y, "change per step of strength, share of the error without regularization"
+            y = np.arange(len(REGULARIZERS)) + shift
+            ax.errorbar(found["slope"], y, xerr=ends, **look)
+        ax.set_title(f"{mathtext(data, 24)}, {UNITS[loss].replace(' (nats)', '')}")
+        ax.axvline(0, color="#52606d", lw=0.8)
+    figure.supxlabel(
+        "change per step of strength, in percent of the error without regularization",
+        fontsize=8.5,
     )
     legend(figure, axes[0], 2)
+
+
+def _panels(figure: Figure, rows: list[list[tuple[str, str]]]) -> list[Axes]:
+    """A row of panels for each of several lists of data sets; a row has one scale in percent."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    grid = figure.add_gridspec(len(rows), max(map(len, rows)))
+    axes: list[Axes] = []
+    for i, row in enumerate(rows):
+        first = None
+        for j in range(len(row)):
+            ax = figure.add_subplot(grid[i, j], sharex=first, sharey=axes[0] if axes else None)
+            first = first or ax
+            ax.xaxis.set_major_locator(MaxNLocator(7))
+            ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+            ax.tick_params(labelleft=j == 0)
+            ax.grid(axis="y", visible=False)
+            axes.append(ax)
+    axes[0].set_yticks(range(len(REGULARIZERS)), [word(name) for name in REGULARIZERS])
+    axes[0].set_ylim(len(REGULARIZERS) - 0.5, -0.5)
+    return axes
 
 
 def _sets(table: pd.DataFrame) -> list[tuple[str, str]]:

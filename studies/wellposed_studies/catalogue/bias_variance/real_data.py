@@ -74,7 +74,7 @@ claims_on("digits", "zero_one", "a real table of classes, by 0-1 loss", "Domingo
     "Is it the same on real data?",
     alt="Six panels, one a regularizer, for a real table of numbers: bias plus noise, variance and "
     "their sum, the error, against strength from off to strong.",
-    height=4.6,
+    height=5.4,
     data="diabetes",
 )
 def regression(results: Results, figure: Figure) -> None:
@@ -85,7 +85,7 @@ def regression(results: Results, figure: Figure) -> None:
     "And under the log loss?",
     alt="Six panels, one a regularizer, for real classes: bias plus noise, variance and the log "
     "loss against strength from off to strong.",
-    height=4.6,
+    height=5.4,
     data="digits",
 )
 def classes_log(results: Results, figure: Figure) -> None:
@@ -96,7 +96,7 @@ def classes_log(results: Results, figure: Figure) -> None:
     "And for the share of errors?",
     alt="Six panels, one a regularizer, for real classes: bias plus noise, net variance and the "
     "0-1 loss against strength from off to strong.",
-    height=4.6,
+    height=5.4,
     data="digits",
 )
 def classes_zero_one(results: Results, figure: Figure) -> None:

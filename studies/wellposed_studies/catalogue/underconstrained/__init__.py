@@ -4,6 +4,7 @@
 The other files each have experiments with their claims and figures, in the order of the claims.
 """
 
+from . import two_weights  # isort: skip
 from . import least_norm  # isort: skip
 from . import least_l1  # isort: skip
 from . import separable  # isort: skip
@@ -12,4 +13,13 @@ from . import penalties  # isort: skip
 from . import network  # isort: skip
 from .setup import study
 
-__all__ = ["least_l1", "least_norm", "network", "penalties", "separable", "study", "weights"]
+__all__ = [
+    "least_l1",
+    "least_norm",
+    "network",
+    "penalties",
+    "separable",
+    "study",
+    "two_weights",
+    "weights",
+]

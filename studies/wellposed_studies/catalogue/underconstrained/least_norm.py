@@ -18,14 +18,13 @@ from ...claims import (
     worst,
 )
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, band, legend, sets_of
+from ...reporting.drawing import PALETTE, band, legend, letters, sets_of
 from ...study import Cell
 from .data import linear_problem
 from .linear import curvature, descend, mse, regressor, relative
 from .setup import DRAWN, LINEAR, study
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...storing.results import Results
@@ -35,81 +34,6 @@ MOVES = np.linspace(-3, 3, 25)
 #: Strengths of L2, from strong to weak, relative to the largest eigenvalue.
 L2_STEPS = np.logspace(0, -9, 10)
 SOLVERS = ["gradient descent", "momentum", "adam", "random start"]
-
-
-@study.experiment(data="two-weights")
-def geometry(cell: Cell) -> dict[str, Any]:
-    """One equation in two unknowns: the way of each method in the plane of the weights."""
-    import pandas as pd
-
-    X, y = cell.data.X, cell.data.target
-    top = curvature(X)
-    start = regressor(solver="sgd", momentum=0.0, learning_rate=0.15 / top, warm_start=True)
-    zero = float(np.abs(X.T @ y).max() / len(X))
-    ways: dict[str, Any] = {
-        "gradient descent": (start.set_params(max_epochs=1) for _ in range(40)),
-        "adam": (
-            regressor(solver="adam", learning_rate=0.03, max_epochs=int(t))
-            for t in np.logspace(0, 2.1, 20)
-        ),
-        "L2 path": (
-            regressor(solver="lbfgs", tol=1e-10, l2=top * a) for a in np.logspace(2, -6, 17)
-        ),
-        "L1 path": (
-            regressor(solver="lbfgs", tol=1e-10, l1=zero * a) for a in np.linspace(1, 1e-6, 9)
-        ),
-    }
-    frames = []
-    for way, nets in ways.items():
-        weights = np.array([np.zeros(2)] + [net.fit(X, y).coef_.copy() for net in nets])
-        frame = pd.DataFrame({"way": way, "step": np.arange(len(weights))})
-        frames.append(frame.assign(w1=weights[:, 0], w2=weights[:, 1]))
-    return {"ways": pd.concat(frames, ignore_index=True)}
-
-
-@study.figure(
-    "One equation, two weights: where does each method end on the line of solutions?",
-    alt="A plane of two weights with a line of solutions and parallel lines of equal training "
-    "error. Gradient descent and the L2 path end where a circle touches the line, at a right "
-    "angle to it; the L1 path ends where the corner of a diamond touches it, on an axis; Adam "
-    "takes a diagonal to another point of the line.",
-    height=4.4,
-    name="geometry",
-)
-def ways(results: Results, ax: Axes) -> None:
-    """One equation in two unknowns, and where each method ends on the line of solutions."""
-    table = results["geometry"].table("ways")
-    table = table[table["repetition"] == 0]
-    ends = np.array([-1.1, 2.4])
-    w1, w2 = np.meshgrid(np.linspace(-1.1, 2.4, 60), np.linspace(-0.7, 1.5, 60))
-    error = (w1 + 2 * w2 - 2) ** 2
-    ax.contour(
-        w1, w2, error, levels=[0.2, 0.8, 1.8, 3.2, 5.0, 7.2, 9.8], colors="#cbd2d9", linewidths=0.8
-    )
-    ax.plot(ends, (2 - ends) / 2, color=PALETTE[6], lw=2, label="training error zero")
-    turn = np.linspace(0, 2 * np.pi, 200)
-    radius = 2 / np.sqrt(5)
-    ax.plot(radius * np.cos(turn), radius * np.sin(turn), color=PALETTE[0], lw=0.8, ls=":")
-    ax.plot([0, 1, 0, -1, 0], [1, 0, -1, 0, 1], color=PALETTE[1], lw=0.8, ls=":")
-    look = {
-        "gradient descent": (PALETTE[0], "-", "o"),
-        "L2 path": (PALETTE[4], "--", "s"),
-        "L1 path": (PALETTE[1], "-.", "D"),
-        "adam": (PALETTE[2], "-", "^"),
-    }
-    for way, (color, line, marker) in look.items():
-        rows = table[table["way"] == way]
-        label = way.capitalize() if way == "adam" else way
-        ax.plot(rows["w1"], rows["w2"], color=color, ls=line, lw=1.2, label=label)
-        ax.plot(rows["w1"], rows["w2"], color=color, ls="", marker=marker, ms=2.5)
-        last = rows.iloc[-1]
-        size = 12 if way == "gradient descent" else 8
-        ax.plot(last["w1"], last["w2"], color=color, marker=marker, ms=size, mec="white")
-    ax.text(0.72, -0.62, "ball of the\nleast 2-norm", color=PALETTE[0], fontsize=8)
-    ax.text(-1.05, -0.62, "ball of the\nleast 1-norm", color=PALETTE[1], fontsize=8)
-    ax.set(xlim=(-1.1, 2.4), ylim=(-0.7, 1.5), xlabel="first weight", ylabel="second weight")
-    ax.set_aspect("equal")
-    ax.legend(loc="upper right")
 
 
 @study.experiment(data=LINEAR)
@@ -193,20 +117,25 @@ def valley(results: Results, figure: Figure) -> None:
             for column in ("train", "train_row_space", "test")
         }
         moves = wide["train"].index.to_numpy()
-        options: dict[str, Any] = {"ls": line, "label": f"{mathtext(name)}, null space"}
-        band(axes[0], moves, wide["train"].to_numpy(), color, **options)
-        options = {"ls": line, "lw": 0.8, "label": f"{mathtext(name)}, row space"}
-        band(axes[0], moves, wide["train_row_space"].to_numpy(), color, **options)
+        look: dict[str, Any] = {"ls": line, "lw": 4 - 2 * k, "zorder": 3}
+        look["label"] = f"{mathtext(name)}, null space"
+        band(axes[0], moves, wide["train"].to_numpy(), color, **look)
+        look = {"ls": line, "lw": 0.8, "label": f"{mathtext(name)}, row space"}
+        band(axes[0], moves, wide["train_row_space"].to_numpy(), color, **look)
         test = wide["test"].to_numpy()
         start = test[np.abs(moves).argmin()]
         band(axes[1], moves, test / start, color, ls=line, label=mathtext(name))
-    axes[0].set_ylim(-0.15, 4)
+    axes[0].set_ylim(-0.5, 4)
+    axes[0].grid(axis="y", visible=False)
+    axes[0].text(0, -0.12, "null space: no change", ha="center", va="top")
+    axes[0].text(1.6, 3.5, "row space", ha="left")
     axes[0].set_title("training error")
     axes[0].set_ylabel("share of the targets' mean square")
     axes[1].set_title("test error")
     axes[1].set_ylabel("multiple of that at the solution")
     for ax in axes:
         ax.set_xlabel("move, in norms of the solution")
+    letters(axes)
     legend(figure, axes[0], 2)
 
 
@@ -369,8 +298,9 @@ def ends(results: Results, figure: Figure) -> None:
     axes[0].set_xticks(range(len(SOLVERS)), labels)
     axes[0].set_yscale("log")
     axes[0].set_ylabel("distance from pinv(X) y,\nshare of its norm")
-    axes[0].set_title("descent from zero, and not")
+    axes[0].set_title("methods without penalty")
     axes[1].set(xscale="log", xlabel="L2 strength, share of the largest eigenvalue")
     axes[1].invert_xaxis()
     axes[1].set_title("L2 → 0")
+    letters(axes)
     axes[1].legend()

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...claims import Estimate, at_most, jackknife, worst
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, legend, sets_of
+from ...reporting.drawing import PALETTE, legend, letters, sets_of
 from ...study import Cell
 from .setup import study, wave
 
@@ -23,10 +23,10 @@ HIDDEN = (64,)
 L2 = 0.03
 #: How a network is trained, and what a figure calls it.
 TREATMENTS = {
-    "none": "no penalty,\nL-BFGS",
-    "l2": "L2,\nL-BFGS",
-    "adam": "no penalty,\nAdam",
-    "early stopping": "stopped early,\nAdam",
+    "none": "no penalty, L-BFGS",
+    "l2": "L2, L-BFGS",
+    "adam": "no penalty, Adam",
+    "early stopping": "stopped early, Adam",
 }
 EPOCHS = 10_000
 
@@ -141,7 +141,7 @@ def spread(P: np.ndarray) -> float:
     "the true wave. Without penalty and by L-BFGS the curves go through all points and differ "
     "widely between them; in the others, L2, Adam and Adam stopped early, they lie close "
     "together.",
-    height=2.6,
+    height=4.6,
     data="wave",
     name="seeds",
 )
@@ -149,7 +149,8 @@ def fits(results: Results, figure: Figure) -> None:
     """Fits of one training set from several seeds, by each treatment."""
     data = results.data()
     predictions = _predictions(results, results.data_names[0])
-    axes = figure.subplots(1, len(TREATMENTS), sharex=True, sharey=True)
+    panels = figure.subplots(2, 2, sharex=True, sharey=True)
+    axes = panels.ravel()
     x = data.X_test[:, 0]
     for ax, (treatment, title) in zip(axes, TREATMENTS.items()):
         ax.plot(x, predictions[treatment][:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
@@ -157,8 +158,11 @@ def fits(results: Results, figure: Figure) -> None:
         ax.plot(x, wave(x), color=PALETTE[6], lw=1.4, label="the truth")
         ax.plot(data.X_train[:, 0], data.y_train, "o", color=PALETTE[0], label="training rows")
         ax.set_title(title)
+    for ax in panels[-1]:
         ax.set_xlabel("input")
-    axes[0].set_ylabel("output")
+    for ax in panels[:, 0]:
+        ax.set_ylabel("output")
+    letters(axes)
     axes[0].set_ylim(-2.2, 2.2)
     legend(figure, axes[0], 3)
 
@@ -206,4 +210,5 @@ def spreads(results: Results, figure: Figure) -> None:
         )
         ax.set_xlim(-0.5, len(treatments) - 0.5)
         ax.grid(axis="x", visible=False)
-    axes[0].legend()
+    letters(axes)
+    legend(figure, axes[0], 2)

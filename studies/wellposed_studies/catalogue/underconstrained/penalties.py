@@ -8,13 +8,14 @@ import numpy as np
 
 from ...claims import Estimate, at_least, choose_then_test, mean, relative_change
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, means, sets_of
+from ...reporting.drawing import PALETTE, legend, letters, means, sets_of
 from ...study import Cell, by_profile
 from .data import linear_problem
 from .linear import classifier, curvature, mse, regressor
 from .setup import DRAWN, study
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ...storing.results import Results
@@ -219,26 +220,57 @@ def penalty_pays(results: Results, penalty: str) -> Estimate:
 @study.figure(
     "And on real tables, where nobody knows how sparse the truth is?",
     alt="A panel for each real table: test error against the strength of L1 and of L2, with a "
-    "dotted line for no penalty.",
+    "dotted line for no penalty. For a regression one more panel goes down to strengths of a "
+    "billionth: L2 rises to the error of the solution of least 2-norm, L1 to that of least 1-norm.",
 )
 def penalty_paths(results: Results, figure: Figure) -> None:
-    """Test error along the paths of both penalties on real tables."""
+    """Test error along the paths of both penalties on real tables, and where they end."""
     cells = results["penalty_path"]
     names = sets_of(cells)
-    axes = figure.subplots(1, len(names), squeeze=False)
-    for ax, name in zip(axes[0], names):
+    regressions = [name for name in names if results.data(name).task == "regression"]
+    axes = figure.subplots(1, len(names) + len(regressions), squeeze=False)[0]
+    for ax, name in zip(axes, names):
         where = {"table": "penalty_path", "data": name}
         wide = cells.matrix("test", rows=["path", "strength"], **where)
         none = float(wide.loc["none"].to_numpy().mean())
-        regression = results.data(name).task == "regression"
+        regression = name in regressions
         bounds = None if regression else (0.0, 1.0)
-        ax.axhline(none, color=PALETTE[6], ls=":", label="no penalty")
         for penalty, (color, marker, line) in PENALTIES.items():
             part = wide.xs(penalty, level="path")
             look = {"marker": marker, "ls": line, "label": penalty.upper()}
             means(ax, part.index, part.to_numpy(), color, bounds, **look)
+        ax.axhline(none, color=PALETTE[6], ls=":", label="no penalty")
         ax.set_title(mathtext(name, 24))
         ax.set_ylabel("mean squared error" if regression else "share of wrong labels")
         ax.set(xscale="log", xlabel="strength, share of the strongest")
-        ax.set_ylim(0, 1.15 * none if regression else None)
-        ax.legend()
+        ax.set_ylim(0, 1.25 * none if regression else None)
+    for ax, name in zip(axes[len(names) :], regressions):
+        _to_zero(ax, results, name)
+    letters(axes)
+    legend(figure, axes[0], 3)
+
+
+def _to_zero(ax: Axes, results: Results, name: str) -> None:
+    """Both penalties down to the least strengths, and the solutions that they approach."""
+    ends = weak_ends(results, name)
+    for penalty, experiment in {"l1": "minimum_l1", "l2": "l2_to_zero"}.items():
+        color, marker, line = PENALTIES[penalty]
+        table = results[experiment].table(f"{penalty}_path", data=name)
+        means_of = table.groupby("relative_strength")[["test"]].mean()
+        ax.plot(means_of.index, means_of["test"], color=color, ls=line, marker=marker, ms=3.5)
+        ax.axhline(ends[penalty], color=color, lw=0.8, zorder=1)
+        ax.annotate(
+            f"least {penalty[1]}-norm", (0, ends[penalty]), (3, -4),
+            xycoords=("axes fraction", "data"), textcoords="offset points", color=color, va="top",
+        )  # fmt: skip
+    ax.set(xscale="log", ylim=(0, 1.15 * max(ends.values())))
+    ax.set(xlabel="strength, relative", ylabel="mean squared error")
+    ax.set_title(f"{mathtext(name, 12)}, to zero")
+
+
+def weak_ends(results: Results, name: str) -> dict[str, float]:
+    """Mean test errors of the solutions of least 1-norm and least 2-norm on a real table: where
+    L1 and L2 end as their strengths go to zero, on the training sets of `penalty_path`."""
+    l1 = results["minimum_l1"].table(data=name)["test_minimum_l1"]
+    l2 = results["minimum_norm"].table(data=name, solver="momentum")["test_error"]
+    return {"l1": float(l1.mean()), "l2": float(l2.mean())}

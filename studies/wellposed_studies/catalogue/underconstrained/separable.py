@@ -8,7 +8,7 @@ import numpy as np
 
 from ...claims import Estimate, at_least, at_most, extreme, least_mean
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, band, legend, sets_of
+from ...reporting.drawing import PALETTE, band, legend, letters, sets_of
 from ...study import Cell, by_profile
 from .data import separable_problem
 from .linear import classifier, curvature
@@ -171,7 +171,7 @@ def _decades(part: pd.DataFrame) -> np.ndarray:
 
 
 @study.figure(
-    "Where does gradient descent go when there is nowhere to arrive?",
+    "What does gradient descent do on separable classes, which have no solution?",
     alt="Three panels with a logarithmic step axis, for each set of classes. Without penalty the "
     "norm rises in a straight line, the angle falls and the margin rises; with L2, dotted, the "
     "norm levels off.",
@@ -188,9 +188,15 @@ def steps(results: Results, figure: Figure) -> None:
                 wide = part.pivot(index="step", columns="repetition", values=column)
                 label = f"{mathtext(name)}, {'no penalty' if l2 == 0 else f'L2 {l2:g}'}"
                 band(ax, wide.index, wide.to_numpy(), PALETTE[k], ls=line, label=label)
-    axes[0].set_ylabel("norm of the weights")
-    axes[1].set_ylabel("angle to the maximum-margin\ndirection (degrees)")
-    axes[2].set_ylabel("margin / largest margin")
+    titles = {
+        "norm of the weights": "2-norm",
+        "angle": "degrees from the largest margin",
+        "margin": "share of the largest margin",
+    }
+    for ax, (title, unit) in zip(axes, titles.items()):
+        ax.set_title(title)
+        ax.set_ylabel(unit)
+    letters(axes)
     axes[2].set_ylim(top=1)
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylim(bottom=0)
