@@ -106,7 +106,7 @@ def test_the_table_is_that_of_the_classes() -> None:
 def test_regressor_and_classifier_share_the_regularizers() -> None:
     classifier = set(inspect.signature(NetClassifier).parameters)
     regressor = set(inspect.signature(NetRegressor).parameters)
-    assert classifier - regressor == {"class_weight", "label_smoothing"}
+    assert classifier - regressor == {"class_weight", "label_noise", "label_smoothing"}
     assert regressor - classifier == {"loss"}
     assert {*REGULARIZERS, *OTHERS} <= classifier
 

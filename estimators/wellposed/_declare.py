@@ -39,12 +39,12 @@ def parameter(
 
 def strength(cls: type[Regularizer], *, default: float | None) -> Any:
     """Declare the strength of a regularizer: a number, or an object with its options."""
-    kinds = [f"float {_range(cls.interval)}"]
+    kinds = [cls.kind or f"float {_range(cls.interval)}"]
     if cls(default).options:
         kinds.append(cls.__name__)
     if default is None:
         kinds.append("None")
-    constraint = [cls.interval, cls, None]
+    constraint = [cls.interval, *(["boolean"] if cls.kind == "bool" else []), cls, None]
     return parameter(" or ".join(kinds), constraint, description(cls), default=default)
 
 

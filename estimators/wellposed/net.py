@@ -16,7 +16,7 @@ from ._base import BaseNet, all_or_nothing, can_fit_partially
 from ._declare import declared, parameter, strength
 from ._parameters import Strength
 from ._targets import Labels, Numbers
-from .regularizers import LabelSmoothing
+from .regularizers import LabelNoise, LabelSmoothing
 
 
 @declared
@@ -55,6 +55,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
     array([0, 0, 0])
     """
 
+    label_noise: Strength = strength(LabelNoise, default=0.0)
     label_smoothing: Strength = strength(LabelSmoothing, default=0.0)
     class_weight: Any = parameter(
         'dict, "balanced" or None',

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 from .activations import ActivityL1
 from .adversarial import Adversarial
-from .averaging import Averaging
+from .averaging import EMA, Averaging
 from .base import MOMENTS, Regularizer
-from .constraints import MaxNorm, NormConstraint
-from .dropout import Dropout, InputDropout
-from .noise import InputNoise, LabelSmoothing, WeightNoise
+from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
+from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout
+from .gradients import ClipNorm, GradientNoise
+from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
 from .sharpness import SAM
-from .weights import L1, L2, WeightDecay
+from .weights import L1, L2, Orthogonality, WeightDecay
 
 REGULARIZERS: dict[str, type[Regularizer]] = {
     regularizer.name: regularizer
     for regularizer in (
         InputNoise,
         InputDropout,
+        LabelNoise,
         LabelSmoothing,
         Adversarial,
         WeightNoise,
+        DropConnect,
         SAM,
         Dropout,
+        GaussianDropout,
         ActivityL1,
         L2,
         L1,
+        Orthogonality,
+        ClipNorm,
+        GradientNoise,
         WeightDecay,
         MaxNorm,
         NormConstraint,
+        SpectralNorm,
+        NonNegative,
         Averaging,
+        EMA,
     )
 }
 
 __all__ = [
+    "EMA",
     "L1",
     "L2",
     "MOMENTS",
@@ -41,13 +52,21 @@ __all__ = [
     "ActivityL1",
     "Adversarial",
     "Averaging",
+    "ClipNorm",
+    "DropConnect",
     "Dropout",
+    "GaussianDropout",
+    "GradientNoise",
     "InputDropout",
     "InputNoise",
+    "LabelNoise",
     "LabelSmoothing",
     "MaxNorm",
+    "NonNegative",
     "NormConstraint",
+    "Orthogonality",
     "Regularizer",
+    "SpectralNorm",
     "WeightDecay",
     "WeightNoise",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -54,3 +54,37 @@ class Averaging(Regularizer):
         if n_updates <= self._starts[k]:
             return theta
         return self._mean[k] * (theta != 0) if self.setting.has_prox else self._mean[k]
+
+
+class EMA(Regularizer):
+    """Decay d of an exponential moving average of the parameters, which is the result.
+
+    ``m <- d m + (1 - d) theta`` after every update from m = 0, and after t of them
+    ``m / (1 - d^t)`` is what is validated and kept (section 8.7.3).
+    """
+
+    name, symbol, section, acts_on = "ema", "d", "8.7.3", "steps"
+    typical = (0.5, 0.999)
+    interval = Range(Real, 0, 1, closed="left")
+    needs_all_updates = True
+    not_for_lbfgs = "averages the steps of sgd or adam"
+    excludes: ClassVar = {"averaging": "both say which average of the steps is kept"}
+
+    def begin(self, setting: Setting) -> None:
+        shape = len(self.strength), setting.network.size
+        self._mean = torch.zeros(shape, dtype=setting.dtype, device=setting.device)
+        self._decays = list(setting.strengths)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self._mean = self._mean[rows]
+        self._decays = [self._decays[k] for k in rows]
+
+    def follow(self, theta: Tensor, n_updates: int) -> None:
+        self._mean.lerp_(theta, 1.0 - self.strength[:, None])
+
+    def result(self, k: int, theta: Tensor, n_updates: int) -> Tensor:
+        if not n_updates:
+            return theta
+        mean = self._mean[k] / (1.0 - self._decays[k] ** n_updates)
+        return mean * (theta != 0) if self.setting.has_prox else mean

@@ -102,6 +102,7 @@ class Regularizer(BaseEstimator):
     section: ClassVar[str] = ""  # of Goodfellow, Bengio and Courville 2016
     paper: ClassVar[str] = ""
     interval: ClassVar[Range] = Range(Real, 0, None, closed="left")
+    kind: ClassVar[str] = ""  # how documentation writes its type, where the interval does not tell
     typical: ClassVar[tuple[float, float]] = (1e-4, 0.1)  # strengths to search, from weak to strong
     acts_on: ClassVar[str] = "weights"  # or "inputs", "targets", "hidden units", "steps"
     for_numbers: ClassVar[bool] = True  # is a parameter of NetRegressor, too

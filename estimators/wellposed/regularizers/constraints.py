@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import torch
 
+from ..ranges import Range
 from .base import Regularizer
 
 if TYPE_CHECKING:
@@ -44,3 +46,36 @@ class NormConstraint(Regularizer):
         shrink = (self.strength / squares.sqrt()).clamp_(max=1.0)
         for weight in weights.layers:
             weight.mul_(shrink[:, None, None])
+
+
+class SpectralNorm(Regularizer):
+    """Largest singular value of each layer's weights, 0 is off.
+
+    It bounds how much a layer can stretch a difference of its inputs (Yoshida and Miyato 2017). The
+    weights are scaled after every update; singular values are exact.
+    """
+
+    name, symbol, section = "spectral_norm", "c", "7.2"
+    typical = (10.0, 0.5)
+    paper = "Yoshida and Miyato 2017"
+
+    def project(self, weights: Weights) -> None:
+        for weight in weights.layers:
+            largest = torch.linalg.svdvals(weight)[:, 0]
+            weight.mul_((self.strength / largest).clamp_(max=1.0)[:, None, None])
+
+
+class NonNegative(Regularizer):
+    """Whether weights are kept >= 0, biases excluded (section 7.2).
+
+    Under sgd the constrained problem is solved; under adam the constraint is kept, and training
+    stops elsewhere.
+    """
+
+    name, symbol, section = "nonnegative", "", "7.2"
+    typical = (1.0, 1.0)
+    interval = Range(Real, 0, 1, closed="both")
+    kind = "bool"
+
+    def project(self, weights: Weights) -> None:
+        weights.flat.clamp_(min=0.0)

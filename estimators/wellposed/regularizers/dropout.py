@@ -1,8 +1,8 @@
-"""Dropout of hidden units and of inputs (section 7.12; Srivastava 2014)."""
+"""Dropout of hidden units, inputs and weights (section 7.12; Srivastava 2014)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, ClassVar
 
@@ -92,3 +92,45 @@ class InputDropout(_Masking):
 
     def batch(self, batch: Batch, model: Model) -> Batch:
         return batch._replace(x=batch.x * self._draw(self._stream))
+
+
+class GaussianDropout(Regularizer):
+    """Rate p of multiplicative noise on hidden units, ``1 + sqrt(p / (1 - p)) e``, e normal.
+
+    Its mean and variance are those of `dropout` at the same rate (section 7.12).
+    """
+
+    name, symbol, section, acts_on = "gaussian_dropout", "p", "7.12", "hidden units"
+    typical = (0.05, 0.7)
+    paper = "Srivastava et al. 2014, section 10"
+    interval = Range(Real, 0, 1, closed="left")
+    random = True
+    needs_hidden = True
+
+    def begin(self, setting: Setting) -> None:
+        self._streams = [
+            self.stream(units, setting.width, part=str(i))
+            for i, units in enumerate(setting.network.hidden_units)
+        ]
+
+    def mask(self, layer: int) -> Tensor:
+        deviation = (self.strength / (1.0 - self.strength)).sqrt()
+        return 1.0 + deviation[:, None, None] * self._streams[layer].draw()
+
+
+class DropConnect(_Masking):
+    """Share of weights dropped at each step, inverted; the same ones for all rows of a batch."""
+
+    name, symbol, section, acts_on = "dropconnect", "p", "7.12", "weights"
+    typical = (0.02, 0.5)
+    paper = "Wan et al. 2013"
+
+    def begin(self, setting: Setting) -> None:
+        super().begin(setting)
+        self._stream = self.stream(setting.network.n_weights, dtype=torch.int16)
+
+    def perturb(self, theta: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
+        kept = _scaled(self._stream.draw()[:, :, None], *self._how, self.setting.dtype)[..., 0]
+        theta = theta.clone()
+        theta[:, : kept.shape[1]] *= kept
+        return theta

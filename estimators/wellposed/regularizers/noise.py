@@ -1,4 +1,4 @@
-"""Gaussian noise on inputs and on weights (section 7.5), label smoothing (section 7.5.1)."""
+"""Gaussian noise on inputs and on weights (section 7.5), noise and smoothing of labels (7.5.1)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
+from ..networks.flat import pad16
 from ..ranges import Range
 from .base import Regularizer
 
@@ -73,3 +75,38 @@ class LabelSmoothing(Regularizer):
     def batch(self, batch: Batch, model: Model) -> Batch:
         e, target = self.strength[:, None, None], batch.target
         return batch._replace(target=target * (1.0 - e) + e / max(target.shape[1], 2))
+
+
+class LabelNoise(Regularizer):
+    """Probability that a row is told another class at a step, each other one being as likely.
+
+    Of several labels a row, each is flipped with this probability (section 7.5.1).
+    """
+
+    name, symbol, section, acts_on = "label_noise", "p", "7.5.1", "targets"
+    typical = (0.01, 0.3)
+    paper = "Xie et al. 2016"
+    interval = Range(Real, 0, 1, closed="left")
+    for_numbers = False
+    random = True
+
+    def begin(self, setting: Setting) -> None:
+        units = pad16(setting.network.n_outputs)
+        self._which = self.stream(units, setting.width, part="which", dtype=torch.int16)
+        self._other = self.stream(setting.width, part="other", dtype=torch.int16)
+
+    def batch(self, batch: Batch, model: Model) -> Batch:
+        target = batch.target
+        n = target.shape[1]
+        told = _uniform(self._which.draw())[:, :n] < self.strength[:, None, None]
+        if model.loss != "cross_entropy":
+            return batch._replace(target=torch.where(told, 1.0 - target, target))
+        shift = 1 + (_uniform(self._other.draw()) * (n - 1)).long().clamp_(max=n - 2)
+        other = (target.argmax(1) + shift) % n
+        others = torch.zeros_like(target).scatter_(1, other[:, None], 1.0)
+        return batch._replace(target=torch.where(told[:, :1], others, target))
+
+
+def _uniform(bits: Tensor) -> Tensor:
+    """Numbers in [0, 1) of 16 bits each."""
+    return (bits.double() + 2.0**15) / 2.0**16

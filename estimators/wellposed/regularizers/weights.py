@@ -1,15 +1,17 @@
-"""Penalties on weights: L2, L1, decoupled decay (sections 7.1.1 and 7.1.2)."""
+"""Penalties on weights: L2, L1, decoupled decay (sections 7.1.1 and 7.1.2), orthogonality."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor
 
 from .base import Regularizer
 
 if TYPE_CHECKING:
     from ..training.model import Weights
+    from ..training.setting import Setting
 
 
 class L2(Regularizer):
@@ -67,3 +69,39 @@ class WeightDecay(Regularizer):
         if product <= 1:
             return ""
         return f"learning_rate * weight_decay = {product:g} > 1, so that weights overshoot 0"
+
+
+class Orthogonality(Regularizer):
+    """Adds ``orthogonality / 4 ||W W' - I||^2`` of each hidden layer's weights W.
+
+    W has a row for each unit; where units outnumber inputs it is ``||W' W - I||^2``.
+    """
+
+    name, symbol, section = "orthogonality", "alpha", "7.2"
+    typical = (1e-4, 0.1)
+    paper = "Brock et al. 2017; Bansal et al. 2018"
+    needs_hidden = True
+
+    def begin(self, setting: Setting) -> None:
+        network = setting.network
+        real = network.real[: network.n_weights].to(setting.device, setting.dtype)
+        layers = network.weights(real[None])[:-1]
+        self._tall = [int(w.any(2).sum()) > int(w.any(1).sum()) for w in layers]
+        kept = [w.amax(1) if tall else w.amax(2) for w, tall in zip(layers, self._tall)]
+        self._identities = [torch.diag_embed(k) for k in kept]
+
+    def _excess(self, weights: Weights) -> list[Tensor]:
+        """Gram matrices less the identity, of the smaller side."""
+        rows = [w.mT if tall else w for w, tall in zip(weights.layers, self._tall)]
+        return [w @ w.mT - eye for w, eye in zip(rows, self._identities)]
+
+    def value(self, weights: Weights) -> Tensor:
+        return self.strength / 4 * sum(e.square().sum((1, 2)) for e in self._excess(weights))
+
+    def gradient(self, weights: Weights) -> Tensor:
+        found = weights.at(torch.zeros_like(weights.flat))
+        for into, w, e, tall in zip(
+            found.layers, weights.layers, self._excess(weights), self._tall
+        ):
+            into.copy_(self.strength[:, None, None] * (w @ e if tall else e @ w))
+        return found.flat

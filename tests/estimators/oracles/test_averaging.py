@@ -110,3 +110,25 @@ def test_its_share_is_of_the_updates_that_are_made(make_request, share, n_update
         torch.testing.assert_close(
             outcome.state.theta, torch.stack(last).mean(0), rtol=0, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_an_exponential_average_is_that_of_the_recursion(make_request, solver):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 4)), rng.normal(size=30)
+    request = make_request(X, y, (5,), solver=solver, learning_rate=0.05, batch_size=8,
+                           max_epochs=6, strengths={"ema": 0.9})  # fmt: skip
+    stack, mean = Stack([request]), 0.0
+    with torch.no_grad():
+        for t in range(1, request.n_updates + 1):
+            stack.step()
+            mean = 0.9 * mean + 0.1 * stack.theta[0]
+            torch.testing.assert_close(stack.judged(0), mean / (1 - 0.9**t), rtol=1e-12, atol=1e-14)
+    (outcome,) = train([request])
+    torch.testing.assert_close(outcome.state.theta, mean / (1 - 0.9**t), rtol=1e-12, atol=1e-14)
+
+
+def test_two_averages_are_refused():
+    net = NetRegressor(ema=0.9, averaging=0.5)
+    with pytest.raises(ValueError, match=r"ema=0\.9 cannot be combined with averaging=0\.5"):
+        net.fit(np.zeros((5, 2)), np.zeros(5))

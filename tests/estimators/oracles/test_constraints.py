@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import nnls
+from sklearn.datasets import load_digits
 from sklearn.linear_model import Ridge
 
 from wellposed import NetClassifier, NetRegressor
@@ -115,3 +117,54 @@ class TestMaxNorm:
         np.testing.assert_array_equal(bound.coefs_[1], free.coefs_[1])
         np.testing.assert_array_equal(bound.intercepts_[0], free.intercepts_[0])
         assert (norms > 0.8).any()
+
+
+class TestNonNegative:
+    def test_sgd_solves_nonnegative_least_squares(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(60, 8))
+        y = X @ rng.normal(size=8) + 0.1 * rng.normal(size=60)
+        net = NetRegressor(
+            (), nonnegative=True, fit_intercept=False, solver="sgd", learning_rate=0.1,
+            max_epochs=3000, batch_size=None,
+        ).fit(X, y)  # fmt: skip
+        expected, _ = nnls(X, y)
+        assert 0 < (expected == 0).sum() < 8
+        np.testing.assert_allclose(net.coef_, expected, atol=1e-8)
+
+    @pytest.mark.parametrize("network", ["mlp", "cnn"])
+    def test_all_weights_and_no_bias(self, network):
+        X, y = load_digits(return_X_y=True)
+        net = NetClassifier((6,), network=network, nonnegative=True, max_epochs=3, random_state=0)
+        net.fit(X[:200] / 16, y[:200])
+        assert min(w.min() for w in net.coefs_) == 0.0
+        assert min(b.min() for b in net.intercepts_) < 0.0
+
+
+class TestSpectralNorm:
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_no_layer_stretches_more_after_any_step(self, make_request, dtype):
+        rng = np.random.default_rng(0)
+        X, y = rng.normal(size=(40, 5)), 10 * rng.normal(size=40)
+        request = make_request(
+            X, y, (12, 20), dtype=dtype, batch_size=10, learning_rate=0.05, max_epochs=5,
+            strengths={"spectral_norm": 0.8},
+        )  # fmt: skip
+        stack, largest = Stack([request]), []
+        for _ in range(20):
+            with torch.no_grad():
+                stack.step()
+            layers = request.network.coefs(stack.theta[0])[0]
+            largest.append([np.linalg.svd(w.numpy(), compute_uv=False)[0] for w in layers])
+        tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+        assert np.max(largest) <= 0.8 * (1 + tolerance)
+        assert np.max(largest) >= 0.8 * (1 - tolerance)
+
+    def test_a_layer_within_the_bound_stays(self, make_request):
+        rng = np.random.default_rng(0)
+        request = make_request(rng.normal(size=(9, 4)), rng.normal(size=9), (5,),
+                               strengths={"spectral_norm": 1e3})  # fmt: skip
+        stack = Stack([request])
+        before = stack.theta.clone()
+        stack.regularizers[0].project(stack.weights)
+        assert torch.equal(stack.theta, before)

@@ -84,11 +84,12 @@ def own_module(n_inputs, n_outputs):
 
 @pytest.mark.parametrize(
     ("network", "purposes"),
-    [  # split, init, batches, input noise, input dropout, weight noise; layers or own layers
-        ({"hidden_layer_sizes": (8, 8)}, 6 + 2),
-        ({"hidden_layer_sizes": (8, 8, 8)}, 6 + 3),
-        ({"network": "cnn", "hidden_layer_sizes": (2,)}, 6 + 1),
-        ({"network": own_module}, 6 + 1 + 1),
+    [  # split, init, batches, noise of inputs, weights and gradients, dropout of inputs and
+        # weights, noise of labels (two); dropout of layers, of two kinds; own layers
+        ({"hidden_layer_sizes": (8, 8)}, 10 + 2 * 2),
+        ({"hidden_layer_sizes": (8, 8, 8)}, 10 + 2 * 3),
+        ({"network": "cnn", "hidden_layer_sizes": (2,)}, 10 + 2 * 1),
+        ({"network": own_module}, 10 + 2 * 1 + 1),
     ],
 )
 def test_every_purpose_has_a_stream_of_its_own(monkeypatch, network, purposes):
