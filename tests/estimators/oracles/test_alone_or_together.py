@@ -228,7 +228,7 @@ def test_batches_of_other_sizes_and_one_width(make_request):
         assert_same(outcome, train([request])[0])
 
 
-@pytest.mark.parametrize("name", REGULARIZERS)
+@pytest.mark.parametrize("name", [n for n, r in REGULARIZERS.items() if len(set(r.typical)) > 1])
 def test_strength_varies_inside_a_stack(name):
     """Different strengths side by side: the networks differ, and each is its own."""
     structure = {**EVERYTHING, "regularizers": {name}, "early_stopping": False}
