@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import issparse
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._parameters import Parameters
 from ._targets import Targets
 from ._threads import in_one_thread
 from .networks import Network
+from .regularizers import Regularizer
 from .training.evaluation import outputs
 from .training.request import State
 
@@ -28,6 +30,8 @@ class FittedNet(Parameters):
         Those of the linear model.
     net_ : skorch.NeuralNet
         The fitted network.
+    regularizers_ : dict of str to Regularizer
+        Those that were on, with their strengths and options.
     n_iter_ : int
         Epochs, or lbfgs iterations, made.
     t_ : int
@@ -63,6 +67,13 @@ class FittedNet(Parameters):
             history = history_of(self.loss_curve_, validation, getattr(self, "_history", None))
             self._net = make_net(self._made_by, self._state, self.callbacks, self.verbose, history)
         return self._net
+
+    @property
+    def regularizers_(self) -> dict[str, Regularizer]:
+        """Copies of the regularizers that were on, by name, in the order in which they act."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("regularizers_ is there once the model is fitted. Call fit first.")
+        return {name: clone(r) for name, r in self._made_by.regularizers.items()}
 
     @property
     def coefs_(self) -> list[np.ndarray]:

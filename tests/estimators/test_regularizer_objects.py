@@ -176,6 +176,18 @@ def test_fitted_models_are_saved_and_equal(tmp_path):
     assert joblib.hash(clone(fitted).fit(X, y)) == joblib.hash(fitted)
 
 
+def test_a_fitted_model_shows_what_was_on():
+    net = clone(NET).set_params(l2=0.1, sam=SAM(0.2, adaptive=True), regularizers=OWN, l1=0)
+    assert not hasattr(net, "regularizers_")
+    found = net.fit(X, y).regularizers_
+    assert list(found) == ["sam", "l2", "power", "centred", "jitter"]
+    assert repr(found["sam"]) == "SAM(adaptive=True, strength=0.2)"
+    assert found["l2"].get_params() == {"strength": 0.1}
+    found["l2"].strength = 7.0
+    net.set_params(l2=0.5)
+    assert net.regularizers_["l2"].strength == 0.1
+
+
 def build(n_inputs, n_outputs):
     return nn.Sequential(
         nn.Linear(n_inputs, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.3),
