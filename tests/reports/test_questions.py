@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from wellposed_studies.discovery import find, names
-from wellposed_studies.reporting.findings import page_module
 
 REPORTS = Path(__file__).parents[2] / "reports"
 SHOWN = re.compile(r'page\.(?:figure|slider)\(\s*"([\w-]+)"(?:,\s*"([^"\n]*)")?')
@@ -18,8 +17,7 @@ SHOWN = re.compile(r'page\.(?:figure|slider)\(\s*"([\w-]+)"(?:,\s*"([^"\n]*)")?'
 def test_every_figure_is_shown_once(name: str) -> None:
     text = (REPORTS / f"{name}.qmd").read_text(encoding="utf-8")
     study = find(name).study
-    key = getattr(page_module(name), "KEY_FIGURE", next(iter(study.figures)))
-    shown = [*(label for label, _ in SHOWN.findall(text)), key]
+    shown = [*(label for label, _ in SHOWN.findall(text)), study.key_figure]
     assert sorted(shown) == sorted(study.figures)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils import Bunch
 
+from wellposed_studies.catalogue.bias_variance import known_truth
 from wellposed_studies.catalogue.bias_variance import page as bias_variance
 from wellposed_studies.catalogue.bias_variance.setup import REGULARIZERS
 from wellposed_studies.catalogue.underconstrained import page as underconstrained
+from wellposed_studies.catalogue.underconstrained import penalties
 
 
 def read(sentences: list[str]) -> list[str]:
@@ -116,3 +120,43 @@ def test_which_solution_and_whether_a_penalty_pays(verdict, stopping, words):
     found = " ".join(read(underconstrained.findings(Tables(verdicts, minimum_norm=cells))))
     for part in ["within 3 × 10⁻¹¹", "at least 40 %", "L2 leaves 1 %", *words]:
         assert part in found
+
+
+def test_where_weak_penalties_end_is_the_mean_over_training_sets():
+    class Run(dict):
+        def __getitem__(self, name):
+            rows = self.get(name)
+            return type("Experiment", (), {"table": lambda _, **where: select(rows, where)})()
+
+    def select(rows, where):
+        for column, value in where.items():
+            rows = rows[rows[column] == value]
+        return rows
+
+    run = Run(
+        minimum_l1=pd.DataFrame({"data": ["a", "a", "b"], "test_minimum_l1": [1.0, 3.0, 9.0]}),
+        minimum_norm=pd.DataFrame(
+            {
+                "data": ["a", "a", "a", "b"],
+                "solver": ["momentum", "momentum", "adam", "momentum"],
+                "test_error": [2.0, 6.0, 100.0, 7.0],
+            }
+        ),
+    )
+    assert penalties.weak_ends(run, "a") == {"l1": 2.0, "l2": 4.0}
+
+
+def test_the_mean_of_networks_without_l2_is_compared_with_the_truth_at_both_ends():
+    x = np.linspace(-1, 1, 5)[:, np.newaxis]
+    lines = np.array([[2.0, 0.5, 0.0, 0.0, -4.0], [0.0, 0.5, 0.0, 0.2, -4.0]])
+    fits = pd.DataFrame({"line": [lines]})
+
+    class Run:
+        def data(self, name):
+            return Bunch(X_line=x, f_line=np.zeros(5))
+
+        def __getitem__(self, name):
+            return type("Experiment", (), {"stacked": lambda *_, **__: fits})()
+
+    found = known_truth.missed_at_ends(Run())
+    assert found == pytest.approx({"ends": 2.5, "middle": 0.5})

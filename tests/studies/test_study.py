@@ -190,3 +190,23 @@ def test_a_sweep_is_off_and_one_regularizer_at_a_time():
 def test_no_subclass_of_study():
     with pytest.raises(WrongForm, match="Mine is a subclass of Study"):
         type("Mine", (Study,), {"data": {"d": Data(dict, task="regression")}, "f": [Grid({})]})
+
+
+def test_what_a_report_opens_with_is_declared_with_the_study():
+    study = Study(title="T", data={})
+    assert study.key_figure is None
+    assert study.found(None) == []
+    study.figure("First?", alt="A.", name="first")(lambda results, ax: None)
+    assert study.key_figure == "first", "the first, where none is marked"
+    study.figure("Second?", alt="B.", name="second", key=True)(lambda results, ax: None)
+    assert study.key_figure == "second"
+    with pytest.raises(ValueError, match="two key figures, 'second' and 'third'"):
+        study.figure("Third?", alt="C.", name="third", key=True)(lambda results, ax: None)
+    study.findings(lambda results: (f"It is {results}.",))
+    assert study.found(7) == ["It is 7."]
+    with pytest.raises(ValueError, match="two functions of findings"):
+        study.findings(lambda results: [])
+    study.slider("first")(lambda results: {"x": [results]})
+    assert study.sliders["first"](1) == {"x": [1]}
+    with pytest.raises(ValueError, match="two sliders of a figure named 'first'"):
+        study.slider("first")(lambda results: {})

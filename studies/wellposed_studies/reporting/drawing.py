@@ -41,8 +41,7 @@ def label_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> No
         Their heights there; one outside of the axes is written at the border.
     """
     low, high = ax.get_ylim()
-    height = ax.get_position().height * ax.figure.get_size_inches()[1]
-    gap = (high - low) * 0.17 / height  # inches from line to line
+    gap = (high - low) * 0.17 / (ax.bbox.height / ax.figure.dpi)  # inches from text to text
     ordered = sorted(ends)
     places = np.array([y for y, *_ in ordered], dtype=float)
     places = np.minimum(places, high - gap / 2 - gap * np.arange(len(places))[::-1])
@@ -73,7 +72,7 @@ def mark_best(ax: Axes, x: float, text: str = "") -> None:
 def letters(axes: Iterable[Axes]) -> None:
     """Put a, b, ... before the titles of panels, so that a text may refer to one."""
     for letter, ax in zip("abcdefghijklmnopqrstuvwxyz", axes):
-        ax.set_title(f"{letter}  {ax.get_title('left')}")
+        ax.set_title(f"{letter}  {ax.get_title('left')}", loc="left")
 
 
 def reach(values: Any, low: Any, high: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..escaping import code, markdown, shell
 from ..storing.results import load
 from .claims_shown import attributes
 from .exhibit import FOLDER, save
-from .findings import findings, key_figure
+from .findings import findings
 from .markdown import Markdown
 from .neighbours import with_report
 from .plotting import apply_theme
@@ -57,7 +57,7 @@ def _card(source: Source, finished: Results) -> str:
     linked = name in with_report(finished.folder.parents[2])
     href = f' href="{name}.html"' if linked else ""
     picture = ""
-    figure = key_figure(finished)
+    figure = source.study.key_figure
     if figure is not None:
         FOLDER.mkdir(exist_ok=True)
         image = FOLDER / f"card-{name}.svg"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..storing.results import load
 from .claims_shown import not_held, strip, verdict_table
 from .exhibit import exhibit, source_of
-from .findings import answer, key_figure
+from .findings import answer
 from .forest import NARROW, described, forest
 from .history import committed_before, last_changes
 from .markdown import Markdown, captioned
@@ -60,7 +60,7 @@ class Page:
         more : str
             What the caption of the key figure says besides its question.
         """
-        name = key_figure(self.results)
+        name = self.results.source.study.key_figure
         figure = "" if name is None else self.figure(name, more)
         verdicts = self.results.verdicts
         return Markdown(

@@ -1,6 +1,6 @@
 """A figure that a slider makes interactive: precomputed fits from weak to strong.
 
-A study offers one in ``slider(results)`` of its module ``page``, as a dictionary:
+A study declares one by ``@study.slider(FIGURE)``, a function from results to a dictionary:
 
 ``parameter``, ``x_label``, ``y_label``, ``curve_label``
     Words for the slider, the axes of the fits, and the axis of the curves.
@@ -18,10 +18,9 @@ it stands on is shown as it is.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .exhibit import FOLDER
-from .findings import page_module
 from .markdown import Markdown
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
 
 def slider(results: Results, name: str, shown: Markdown) -> Markdown:
-    """A figure, as Markdown, with what makes it interactive; itself if the study offers nothing."""
-    offered = getattr(page_module(results.name), "slider", None)
-    data: dict[str, Any] | None = None if offered is None else offered(results)
-    if data is None:
+    """A figure, as Markdown, made interactive if the study declares a slider for it."""
+    offered = results.source.study.sliders.get(name)
+    if offered is None:
         return shown
+    data = offered(results)
     path = FOLDER / f"{results.name}-{name}-slider.json"
     path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     return Markdown(

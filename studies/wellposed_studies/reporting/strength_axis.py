@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -137,7 +137,14 @@ def _break(ax: Axes, axis: Axis, x: np.ndarray) -> None:
     if axis.strengths[axis.off]:
         return
     place = x[axis.off] ** 0.55 * x[axis.off + 1] ** 0.45
-    look = {"ls": "", "ms": 6, "mec": "#52606d", "mew": 0.8, "clip_on": False, "zorder": 5}
+    look: dict[str, Any] = {
+        "ls": "",
+        "ms": 6,
+        "mec": "#52606d",
+        "mew": 0.8,
+        "clip_on": False,
+        "zorder": 5,
+    }
     for shift in (0.97, 1.03):
         at = x[axis.off] * (place / x[axis.off]) ** shift
         slash = [(-0.5, -1.0), (0.5, 1.0)]

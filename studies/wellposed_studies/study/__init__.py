@@ -82,7 +82,8 @@ A mapping from names to
 A bare DataFrame is short for ``{"cells": frame}``: ``table()`` then has its rows.
 
 What is computed once from all cells is a function under ``@study.derived``, from results to a
-DataFrame, and read as ``results.table(name)``.
+DataFrame, and read as ``results.table(name)``. What was found is a function under
+``@study.findings``, from results to sentences, with which a report opens.
 """
 
 from .cells import Cell, stream

@@ -37,6 +37,8 @@ class DeclaredFigure:
     data : str or None
         The declared data set that it is about. It is drawn of what stands in for that, and says
         so if neither was run.
+    key : bool
+        Whether the report opens with it.
     """
 
     name: str
@@ -45,6 +47,7 @@ class DeclaredFigure:
     function: Callable[..., Any]
     height: float
     data: str | None
+    key: bool = False
 
     def __post_init__(self) -> None:
         if self._canvas() not in ("ax", "figure"):

@@ -18,6 +18,8 @@ from .profiles import ByProfile, Profile, Task
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..storing.results import Results
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PORTING = (
@@ -67,6 +69,8 @@ class Study:
     claims : list of Claim
     derived_tables : dict of str to callable ``(results) -> DataFrame``
     figures : dict of str to DeclaredFigure
+    sliders : dict of str to callable ``(results) -> mapping``
+        By the name of the figure that each makes interactive.
     """
 
     def __init__(
@@ -95,6 +99,8 @@ class Study:
         self.claims: list[Claim] = []
         self.derived_tables: dict[str, Callable[..., Any]] = {}
         self.figures: dict[str, DeclaredFigure] = {}
+        self.sliders: dict[str, Callable[..., Mapping[str, Any]]] = {}
+        self._findings: Callable[..., Sequence[str]] | None = None
         self._prepare: Callable[..., Mapping[str, Any]] | None = None
 
     def __init_subclass__(cls) -> None:
@@ -245,6 +251,7 @@ class Study:
         height: float = 3.0,
         data: str | None = None,
         name: str | None = None,
+        key: bool = False,
     ) -> Callable[[Function], Function]:
         """Register a figure.
 
@@ -261,6 +268,9 @@ class Study:
             the user's table in its place, and a run on neither says so.
         name : str, optional
             By default the function's, with dashes.
+        key : bool
+            Whether the report opens with it, and the study's card in the index shows it. Where
+            none is, the first figure is taken.
 
         Returns
         -------
@@ -271,7 +281,46 @@ class Study:
         def register(function: Function) -> Function:
             known = name or function.__name__.replace("_", "-")
             _new(known, self.figures, "figures")
-            self.figures[known] = DeclaredFigure(known, question, alt, function, height, data)
+            if key and (other := next((f.name for f in self.figures.values() if f.key), None)):
+                raise ValueError(
+                    f"the study has two key figures, {other!r} and {known!r}. Give one key=False."
+                )
+            declared = DeclaredFigure(known, question, alt, function, height, data, key)
+            self.figures[known] = declared
+            return function
+
+        return register
+
+    @property
+    def key_figure(self) -> str | None:
+        """Name of the figure that the report opens with; None of a study without figures."""
+        marked = [figure.name for figure in self.figures.values() if figure.key]
+        return next(iter([*marked, *self.figures]), None)
+
+    def findings(self, function: Function) -> Function:
+        """Register what the study found, in words.
+
+        The function ``(results)`` returns about three sentences in Markdown, made from the
+        finished tables, the most important one first. The report opens with them.
+        """
+        if self._findings is not None:
+            raise ValueError("the study has two functions of findings. Leave one.")
+        self._findings = function
+        return function
+
+    def found(self, results: Results) -> list[str]:
+        """What `findings` says of a finished run; nothing where the study declares none."""
+        return [] if self._findings is None else list(self._findings(results))
+
+    def slider(self, figure: str) -> Callable[[Function], Function]:
+        """Register data that make a figure interactive in a browser.
+
+        The function ``(results)`` returns a mapping, see `wellposed_studies.reporting.slider`.
+        """
+
+        def register(function: Function) -> Function:
+            _new(figure, self.sliders, "sliders of a figure")
+            self.sliders[figure] = function
             return function
 
         return register

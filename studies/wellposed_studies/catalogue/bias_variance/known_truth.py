@@ -183,6 +183,7 @@ def missed_at_ends(results: Results) -> dict[str, float]:
     height=5.4,
     data="synthetic",
     name="synthetic",
+    key=True,
 )
 def strengths(results: Results, figure: Figure) -> None:
     along_strengths(figure, results, place(results))

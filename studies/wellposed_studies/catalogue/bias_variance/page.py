@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...claims import word
 from ...escaping import markdown
 from ...reporting.markdown import number, percent
-from .setup import REGULARIZERS
+from .setup import REGULARIZERS, study
 from .tables import Place, axis_at, estimates
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from ...storing.results import Results
 
-KEY_FIGURE = "synthetic"
 LOSSES = {"squared": "squared error", "log": "log loss", "zero_one": "0-1 loss"}
 #: Fits to draw at each strength, and digits of their coordinates.
 N_LINES, DIGITS = 30, 3
 
 
+@study.findings
 def findings(results: Results) -> list[str]:
     """Whether the trade paid on the known truth and on real tables, and what else moved."""
     trades, slopes = results.table("trades"), results.table("slopes")
@@ -84,6 +84,7 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+@study.slider("fits")
 def slider(results: Results) -> dict[str, Any]:
     """Fits on the synthetic data along the first input, from L2 off to its strongest."""
     data = results.data("synthetic")

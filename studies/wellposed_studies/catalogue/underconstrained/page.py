@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...escaping import markdown
 from ...reporting.markdown import number, percent
+from .setup import study
 
 if TYPE_CHECKING:
     from ...storing.results import Results
 
-KEY_FIGURE = "geometry"
 
-
+@study.findings
 def findings(results: Results) -> list[str]:
     """Which solution the algorithms pick, whether penalties pay, and what makes seeds agree."""
     return [_which(results), _whether(results), _seeds(results)]

@@ -58,6 +58,7 @@ def geometry(cell: Cell) -> dict[str, Any]:
     "corner of a diamond touches it, on an axis; Adam takes a diagonal to another point of it.",
     height=4.9,
     name="geometry",
+    key=True,
 )
 def ways(results: Results, ax: Axes) -> None:
     """One equation in two unknowns, and where each method ends on the line of solutions."""
