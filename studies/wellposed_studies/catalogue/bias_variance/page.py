@@ -67,7 +67,9 @@ def _rule(slopes: pd.DataFrame) -> str:
     n_wrong = int((wrong & (slopes["data"] != "synthetic")).sum())
     known = int((wrong & (slopes["data"] == "synthetic")).sum())
     where = f"wrong {known} times" if known else "right for every regularizer"
-    opening = f"That more of it raises bias and lowers variance is {where} on the known truth"
+    opening = (
+        f"That more regularization raises bias and lowers variance is {where} on the known truth"
+    )
     if not n_real:
         return f"{opening}."
     return (

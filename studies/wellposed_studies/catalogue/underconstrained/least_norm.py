@@ -101,8 +101,8 @@ def moving_hurts(results: Results) -> Estimate:
 
 @study.figure(
     "What happens along the null space?",
-    alt="Left: training error against the length of a move: flat at zero along the null space, "
-    "steep parabolas along the row space. Right: test error along the null space, lowest near the "
+    alt="In a, training error against the length of a move: flat at zero along the null space, "
+    "steep parabolas along the row space. In b, test error along the null space, lowest near the "
     "solution of least norm and rising to both sides.",
 )
 def valley(results: Results, figure: Figure) -> None:
@@ -271,8 +271,8 @@ def l2_order(results: Results) -> Estimate:
 
 @study.figure(
     "Who ends in the solution of least norm?",
-    alt="Left: points by method; descent and momentum from zero lie many orders of magnitude "
-    "below Adam and a random start. Right: the distance falls in a straight line with the "
+    alt="In a, points by method; descent and momentum from zero lie many orders of magnitude "
+    "below Adam and a random start. In b, the distance falls in a straight line with the "
     "strength of L2, for drawn data and for the real table.",
     name="minimum-norm",
 )

@@ -27,7 +27,8 @@ def _which(results: Results) -> str:
     return (
         "Of all weights that fit the rows exactly, gradient descent from zero finds those of least "
         f"norm (within {number(descent, 1)} of it on drawn rows), and Adam does not (at least "
-        f"{percent(least['adam'])} of that norm away): the algorithm decides, not the data."
+        f"{percent(least['adam'])} of that norm away): which "
+        "of them one gets depends on the algorithm."
     )
 
 
