@@ -259,11 +259,13 @@ def _to_zero(ax: Axes, results: Results, name: str) -> None:
         means_of = table.groupby("relative_strength")[["test"]].mean()
         ax.plot(means_of.index, means_of["test"], color=color, ls=line, marker=marker, ms=3.5)
         ax.axhline(ends[penalty], color=color, lw=0.8, zorder=1)
+        above = ends[penalty] == max(ends.values())
         ax.annotate(
-            f"least {penalty[1]}-norm", (0, ends[penalty]), (3, -4),
-            xycoords=("axes fraction", "data"), textcoords="offset points", color=color, va="top",
+            f"least {penalty[1]}-norm", (0, ends[penalty]), (3, 4 if above else -4),
+            xycoords=("axes fraction", "data"), textcoords="offset points", color=color,
+            va="bottom" if above else "top",
         )  # fmt: skip
-    ax.set(xscale="log", ylim=(0, 1.15 * max(ends.values())))
+    ax.set(xscale="log", ylim=(0, 1.25 * max(ends.values())))
     ax.set(xlabel="strength, relative", ylabel="mean squared error")
     ax.set_title(f"{mathtext(name, 12)}, to zero")
 
