@@ -1,4 +1,4 @@
-"""Problems with fewer rows than weights: real tables made wide, and training sets of them."""
+"""Problems with fewer rows than weights: wide tables, and training sets of them."""
 
 from __future__ import annotations
 

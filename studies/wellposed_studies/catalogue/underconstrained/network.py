@@ -149,19 +149,18 @@ def fits(results: Results, figure: Figure) -> None:
     """Fits of one training set from several seeds, by each treatment."""
     data = results.data()
     predictions = _predictions(results, results.data_names[0])
-    panels = figure.subplots(2, 2, sharex=True, sharey=True)
-    axes = panels.ravel()
+    axes = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
     x = data.X_test[:, 0]
     for ax, (treatment, title) in zip(axes, TREATMENTS.items()):
         ax.plot(x, predictions[treatment][:20].T, color=PALETTE[1], lw=0.7, alpha=0.6)
         ax.plot([], [], color=PALETTE[1], lw=1, label="one seed each")
         ax.plot(x, wave(x), color=PALETTE[6], lw=1.4, label="the truth")
         ax.plot(data.X_train[:, 0], data.y_train, "o", color=PALETTE[0], label="training rows")
-        ax.set_title(title)
-    for ax in panels[-1]:
-        ax.set_xlabel("input")
-    for ax in panels[:, 0]:
-        ax.set_ylabel("output")
+        ax.set(title=title, xlabel="input", ylabel="output")
+    for ax in axes[:2]:  # on narrow screens, where panels are one below the other, it is shown
+        ax.xaxis.label.set_visible(False)
+    for ax in axes[1::2]:
+        ax.yaxis.label.set_visible(False)
     letters(axes)
     axes[0].set_ylim(-2.2, 2.2)
     legend(figure, axes[0], 3)

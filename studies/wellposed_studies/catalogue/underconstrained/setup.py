@@ -50,7 +50,7 @@ def noisy_wave(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
 
 
 def threes_and_eights(rng: np.random.Generator, profile: Profile) -> Mapping[str, Any]:
-    """Images of the digits 3 and 8: the first real table with more columns than rows here."""
+    """Images of the digits 3 and 8, which have more pixels that vary than training rows here."""
     digits = scikit_learn("digits").load(rng, profile)
     rows = np.isin(digits["y"], [3, 8])
     return {"X": digits["X"][rows], "y": (digits["y"][rows] == 8).astype("int64")}
