@@ -76,7 +76,7 @@ OWN = ("--data", "my table @2024.csv", "--target", "y", "-q")
 
 
 def test_verify_speaks_of_what_was_run(study):
-    assert "2 held, 0 failed, 0 not run" in wellposed("run", study, *OWN)
+    assert "2 held, 0 contradicted, 0 undecided\n" in wellposed("run", study, *OWN)
     output = " ".join(wellposed("verify", "-v", study).split())  # however wide the terminal is
     assert "rows-my table @2024 (my table @2024): The my table @2024 table has rows." in output
     assert "; 2 claims on classification data were not asked for" in output
@@ -86,7 +86,7 @@ def test_verify_speaks_of_what_was_run(study):
 
 
 def test_verify_on_the_studys_own_data_is_as_it_was(study):
-    assert "5 held, 0 failed, 0 not run" in wellposed("run", study, "-q")
+    assert "5 held, 0 contradicted, 0 undecided\n" in wellposed("run", study, "-q")
     output = wellposed("verify", "-v", study)
     assert "rows-iris (iris): iris has rows." in output
     assert "not asked for" not in output
