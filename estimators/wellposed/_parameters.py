@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from . import regularizers as r
 from ._declare import declared, parameter, strength
-from ._nested import named_regularizers, set_nested
+from ._nested import all_or_none, named_regularizers, set_nested
 from .networks.activations import ACTIVATIONS
 from .networks.flat import INITS
 from .ranges import Range
@@ -215,7 +215,9 @@ class Parameters(BaseEstimator):
         """Set parameters.
 
         ``adversarial__steps=7`` makes an object of a strength that is a number, and
-        ``regularizers__mine__strength=0.1`` reaches into `regularizers`.
+        ``regularizers__mine__strength=0.1`` reaches into `regularizers`. If one cannot be set, none
+        is.
         """
-        set_nested(self, params)
-        return super().set_params(**params)
+        with all_or_none(self, params):
+            set_nested(self, params)
+            return super().set_params(**params)
