@@ -52,7 +52,11 @@ def can_fit_partially(estimator: Any) -> bool:
         "class_weight": getattr(estimator, "class_weight", None) == "balanced",
         "solver": estimator.solver == "lbfgs",
     }
-    whole |= {n: r.needs_all_updates for n, r in _checks.regularizers_on(estimator).items()}
+    try:
+        on = _checks.regularizers_on(estimator)
+    except (TypeError, ValueError):  # which the call itself will explain
+        on = {}
+    whole |= {n: r.needs_all_updates for n, r in on.items()}
     for name in (name for name, needed in whole.items() if needed):
         raise AttributeError(
             f"partial_fit makes one pass over the rows it is given, and "

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from ._streams import PURPOSES
 from .networks import Network
-from .regularizers import REGULARIZERS, Regularizer
+from .regularizers import MOMENTS, REGULARIZERS, Regularizer
 
 
 def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
@@ -27,8 +28,9 @@ def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
     on = {}
     for name, value in given.items():
         if isinstance(value, Regularizer):
+            value = _validated(value)
             if value.is_on:
-                on[name] = _validated(value)
+                on[name] = value
         elif value:
             on[name] = REGULARIZERS[name](float(value))
     return on
@@ -52,12 +54,13 @@ def _of_your_own(estimator: Any) -> list[tuple[str, Regularizer]]:
                 f"subclass of wellposed.regularizers.Regularizer, ('mine', Mine(0.1)).{hint}"
             )
         names.append(pair[0])
-    taken = set(estimator.get_params(deep=False))
+    taken = {*estimator.get_params(deep=False), *PURPOSES}
     for name in names:
-        if name in taken or names.count(name) > 1 or "__" in name or not name:
+        if name in taken or names.count(name) > 1 or "__" in name or "." in name or not name:
             raise ValueError(
-                f"regularizers names {name!r}; names must differ from each other and from the "
-                "estimator's parameters, and hold no '__'. Rename it."
+                f"regularizers names {name!r}; names must differ from each other, from the "
+                f"estimator's parameters and from its random streams {', '.join(PURPOSES)}, and "
+                "hold no '__' and no '.'. Rename it."
             )
     return pairs
 
@@ -65,10 +68,30 @@ def _of_your_own(estimator: Any) -> list[tuple[str, Regularizer]]:
 def _validated(regularizer: Regularizer) -> Regularizer:
     """A copy that is the fit's own."""
     cls = type(regularizer)
-    params = regularizer.get_params(deep=False)
+    _check_class(cls)
+    try:
+        params = regularizer.get_params(deep=False)
+    except AttributeError as error:
+        raise ValueError(f"{error}; {_CONSTRUCTOR}") from error
     constraints = {"strength": [cls.interval, None], **cls._parameter_constraints}
     validate_parameter_constraints(constraints, params, caller_name=cls.__name__)
-    return cls(**{**params, "strength": float(params["strength"])})
+    return cls(**{**params, "strength": float(params["strength"] or 0.0)})
+
+
+_CONSTRUCTOR = (
+    "the constructor of a regularizer takes `strength` and its options, stores each under its own "
+    "name and calls super().__init__(strength)."
+)
+
+
+def _check_class(cls: type[Regularizer]) -> None:
+    if "strength" not in cls._get_param_names():
+        raise ValueError(f"{cls.__name__}.__init__ has no argument `strength`; {_CONSTRUCTOR}")
+    if not any(getattr(cls, moment) is not getattr(Regularizer, moment) for moment in MOMENTS):
+        raise ValueError(
+            f"{cls.__name__} takes part in no moment of a step, so that it would change nothing. "
+            f"Write at least one of the methods {', '.join(MOMENTS)}."
+        )
 
 
 def shown(estimator: Any, name: str) -> str:

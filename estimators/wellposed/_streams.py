@@ -9,7 +9,8 @@ same numbers alone and in a stack.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -19,6 +20,10 @@ from torch import Tensor
 # networks fit into this many numbers. Blocks do not change the numbers: every step draws a multiple
 # of 16 of them.
 _BLOCK = 1 << 18
+
+
+#: What training itself draws numbers for.
+PURPOSES = ("init", "batches", "module", "validation split")
 
 
 def generator(seed: int, name: str, generation: int = 0) -> torch.Generator:
@@ -69,6 +74,8 @@ class Stream:
         self._generators = [generator(seed, name, gen) for seed, gen in self._names]
         self._block: Tensor | None = None
         self._next = 0
+        self._again: list[Tensor] = []  # steps drawn ahead, to be drawn once more
+        self._drawn: list[Tensor] | None = None  # those of a block that draws ahead
         self._assign(seeds)
 
     def _assign(self, seeds: Sequence[tuple[int, int]]) -> None:
@@ -86,15 +93,30 @@ class Stream:
         self._generators = [self._generators[i] for i in kept]
         if self._block is not None:
             self._block = self._block[:, kept]
+        self._again = [step[kept] for step in self._again]
         self._assign(seeds)
 
     def draw(self) -> Tensor:
         """Return the next step's numbers, [K, *shape], or [1, *shape] if all share them."""
+        step = self._again.pop(0) if self._again else self._draw_step()
+        if self._drawn is not None:
+            self._drawn.append(step)
+        return step if self._index is None else step.index_select(0, self._index)
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Draw numbers that the next draws outside of the block will be once more."""
+        self._drawn = []
+        try:
+            yield
+        finally:
+            self._again, self._drawn = self._drawn + self._again, None
+
+    def _draw_step(self) -> Tensor:
         if self._block is None or self._next == len(self._block):
             self._block, self._next = self._draw_block(), 0
-        step = self._block[self._next]
         self._next += 1
-        return step if self._index is None else step.index_select(0, self._index)
+        return self._block[self._next - 1]
 
     def _draw_block(self) -> Tensor:
         size = self._n_steps * int(np.prod(self.shape))

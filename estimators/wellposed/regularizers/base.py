@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from copy import copy
 from numbers import Real
@@ -37,11 +38,13 @@ MOMENTS = (
 )
 
 _NOT_FOR_LBFGS = {
+    "mask": "multiplies hidden activations at each step",
     "perturb": "takes the gradient elsewhere at every step",
     "correct": "corrects the gradient of each step",
     "decay": "acts after each step of sgd or adam",
     "project": "acts after each step of sgd or adam",
     "follow": "follows the steps of sgd or adam",
+    "result": "makes the result of the steps of sgd or adam",
 }
 
 
@@ -72,10 +75,15 @@ class Regularizer(BaseEstimator):
     moments it takes part in, and no other is called. The gradient of J alone is computed by hand;
     where there is a term, autograd differentiates J and the terms through the same forward pass.
 
+    Networks are padded with zeros to multiples of 16. What a subclass adds to padding is refused;
+    gradients of autograd leave it out.
+
     Parameters
     ----------
     strength : float
-        0 or None is off.
+        0 or None is off. A subclass with options has a constructor that stores each under its own
+        name, ``def __init__(self, strength=0.0, *, power=2): super().__init__(strength);
+        self.power = power``.
 
     Attributes
     ----------
@@ -135,8 +143,7 @@ class Regularizer(BaseEstimator):
     @property
     def structure(self) -> tuple[Any, ...]:
         """What regularizers of one stack have in common."""
-        cls, options = type(self), self.options
-        return cls.__module__, cls.__qualname__, joblib.hash(options) if options else ""
+        return type(self), *((name, _fingerprint(value)) for name, value in self.options.items())
 
     def acts(self, moment: str) -> bool:
         """Whether this regularizer takes part in a moment."""
@@ -214,13 +221,14 @@ class Regularizer(BaseEstimator):
         raise NotImplementedError
 
     def gradient(self, weights: Weights) -> Tensor:
-        """Gradient [K, W] of `value`; autograd's unless a subclass writes it down."""
+        """Gradient [K, W] of `value`; autograd's, but 0 for padding, unless a subclass has it."""
         flat = weights.flat.detach().requires_grad_()
         with torch.enable_grad():
             value = self.value(weights.at(flat)).sum()
         if not value.requires_grad:  # a constant
             return torch.zeros_like(flat)
-        return torch.autograd.grad(value, flat)[0]
+        padding = self.setting.padding[: flat.shape[1]]
+        return torch.autograd.grad(value, flat)[0].masked_fill_(padding, 0.0)
 
     def correct(self, gradient: Tensor) -> None:
         """Correct the gradient [K, P] in place."""
@@ -249,6 +257,16 @@ class Regularizer(BaseEstimator):
     def result(self, k: int, theta: Tensor, n_updates: int) -> Tensor:
         """Parameters [P] of network k that are validated and kept, given the last ones."""
         raise NotImplementedError
+
+
+def _fingerprint(option: Any) -> Any:
+    """Equal for equal options; a lambda is equal to itself alone."""
+    if isinstance(option, Tensor):
+        option = option.numpy(force=True)
+    try:
+        return joblib.hash(option)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return id(option)
 
 
 def row_norms(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..exceptions import DivergenceError
+from ..regularizers import REGULARIZERS
 from .evaluation import constant_losses, evaluate
 from .request import Outcome, Request
 
@@ -61,6 +62,12 @@ def _error(what: str, request: Request) -> DivergenceError:
     cause = f"learning_rate={rate:g} is too large for this problem, or X is not scaled"
     cause = next(filter(None, overshoots), cause)
     return DivergenceError(
-        f"Training diverged: {what}. Likely cause: {cause}. "
+        f"Training diverged: {what}. Likely cause: {cause}{or_own(request)}. "
         f"Lower learning_rate, scale X (StandardScaler), or use solver='lbfgs'."
     )
+
+
+def or_own(request: Request) -> str:
+    """Name the regularizers of the user's own as a further cause, if there are any."""
+    own = [n for n, r in request.regularizers.items() if REGULARIZERS.get(n) is not type(r)]
+    return f", or {', '.join(own)} of your own is not finite" if own else ""

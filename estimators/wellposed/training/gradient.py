@@ -11,6 +11,7 @@ from torch import Tensor
 from ..networks import pad16
 from ..networks.losses import LOSSES
 from ..regularizers.base import Regularizer
+from . import checked
 from .model import Batch, Model
 
 
@@ -71,9 +72,10 @@ class Gradient:
         model = replace(model, parameters=(weights, biases), _pass=None)
         total = model.counted_J(batch)
         for r in self.terms:
-            total = total + r.term(model, batch)
+            total = total + checked.term(r, model, batch)
         grads = torch.autograd.grad(total.sum(), (*weights, *biases), allow_unused=True)
         for into, grad in zip((*self._parts[0], *self._parts[1]), grads):
             into.zero_() if grad is None else into.copy_(grad)
+        self.flat.masked_fill_(self.terms[0].setting.padding, 0.0)  # a term may see it
         self.z = model(batch.x).detach()
         return total.detach()

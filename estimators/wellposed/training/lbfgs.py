@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from ..exceptions import DivergenceError
+from . import checked
 from .batches import Batches
+from .divergence import or_own
 from .gradient import Gradient
 from .model import Batch, Model, Weights
 from .owlqn import Iteration, minimize
@@ -31,8 +33,8 @@ class _Objective:
         value = self._gradient(model, self._rows)
         weights = Weights(model.network, theta[:, : model.network.n_weights])
         for r in self._moments["gradient"]:
-            value = value + r.value(weights)
-            self._gradient.w += r.gradient(weights)
+            value = value + checked.value(r, weights)
+            self._gradient.w += checked.gradient(r, weights)
         return value, self._gradient.flat.clone()
 
     def _restrict(self, theta: Tensor, active: Tensor) -> None:
@@ -47,7 +49,7 @@ class _Objective:
         )
         self._rows = Batch(*(part[active] for part in self._batch))
         for r in self._moments["batch"]:
-            self._rows = r.batch(self._rows, self._model)
+            self._rows = checked.shown(r, self._rows, self._model)
         self._gradient = Gradient(self._model, theta, first.width, self._moments["term"])
 
 
@@ -83,6 +85,7 @@ def minimize_objective(
         max_iter=torch.tensor([request.max_epochs for request in requests]),
         callback=record,
     )
+    checked.padding(make_regularizers(requests), result.theta)
     outcomes = []
     for k, (request, curve) in enumerate(zip(requests, curves)):
         n_iter = int(result.n_iter[k])
@@ -94,7 +97,7 @@ def minimize_objective(
         if result.failed[k]:
             outcome.error = DivergenceError(
                 "The loss is not finite at lbfgs's starting point. Likely cause: X holds very "
-                "large values. Scale X (StandardScaler)."
+                f"large values{or_own(request)}. Scale X (StandardScaler)."
             )
         outcomes.append(outcome)
     return outcomes

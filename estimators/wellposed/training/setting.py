@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
@@ -41,6 +43,19 @@ class Setting:
     dtype: torch.dtype
     device: torch.device
     _streams: list[Stream] = field(default_factory=list)
+
+    @cached_property
+    def padding(self) -> torch.Tensor:
+        """Which parameters are padding, [P]: they are zero and must stay so."""
+        return ~self.network.real.to(self.device)
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Draw numbers that the next draws outside will be once more."""
+        with ExitStack() as stack:
+            for stream in self._streams:
+                stack.enter_context(stream.ahead())
+            yield
 
     def stream(self, *shape: int, part: str = "", dtype: torch.dtype | None = None) -> Stream:
         """Open a random stream; the product of `shape` is a multiple of 16."""

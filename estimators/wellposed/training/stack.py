@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import reduce
 from operator import mul
@@ -19,6 +20,7 @@ from torch import Tensor
 from .._streams import generator
 from ..networks.losses import LOSSES
 from ..regularizers.base import MOMENTS, Regularizer
+from . import checked
 from .batches import Batches
 from .divergence import check_epoch, check_result, check_validation
 from .evaluation import evaluate
@@ -105,6 +107,8 @@ class Stack:
         self.moments = by_moment(self.regularizers)
         self._open_epochs()
         self._view()
+        for r in self.moments["value"]:  # before an epoch ends, which may take hours
+            checked.value(r, self.weights)
 
     def _make_optimizer(self) -> Optimizer:
         rates = [request.learning_rate for request in self.requests]
@@ -143,10 +147,10 @@ class Stack:
             self.on_batch_begin(self, batch)
         model = self._model(batch)
         for r in self.moments["batch"]:
-            batch = r.batch(batch, model)
+            batch = checked.shown(r, batch, model)
         J = self.gradient(self._perturbed(model, batch), batch)
         for r in self.moments["gradient"]:
-            self.gradient.w += r.gradient(self.weights)
+            self.gradient.w += checked.gradient(r, self.weights)
         for r in self.moments["correct"]:
             r.correct(self.gradient.flat)
 
@@ -158,6 +162,8 @@ class Stack:
         for r in self.moments["project"]:
             r.project(self.weights)
 
+        if not self.n_updates:
+            checked.padding(self.regularizers, self.theta)
         self.n_updates += 1
         for r in self.moments["follow"]:
             r.follow(self.theta, self.n_updates)
@@ -179,13 +185,16 @@ class Stack:
             return model
 
         def gradient(theta: Tensor) -> Tensor:
-            with self.network.uncounted():
+            with ExitStack() as uncounted:
+                uncounted.enter_context(self.network.uncounted())
+                for r in self.moments["term"]:
+                    uncounted.enter_context(r.setting.ahead())
                 self.gradient(model.at(theta), batch)
             return self.gradient.flat
 
         theta = self.theta
         for r in self.moments["perturb"]:
-            theta = r.perturb(theta, gradient)
+            theta = checked.perturbed(r, theta, gradient)
         return model.at(theta)
 
     def _masks(self) -> list[Tensor]:
@@ -231,7 +240,7 @@ class Stack:
         if max(n_batches) > 1:
             objective = objective / objective.new_tensor(n_batches)
         for r in self.moments["value"]:
-            objective = objective + r.value(self.weights)
+            objective = objective + checked.value(r, self.weights)
         losses = objective.tolist()
         finite = (self.theta.sum(1) * 0 + objective * 0).tolist()  # nan unless all are
         if len(rows) == len(losses):
@@ -324,7 +333,7 @@ class Stack:
         """Parameters [P] that a network is judged by and that are kept."""
         theta = self.theta[k]
         for r in self.moments["result"]:
-            theta = r.result(k, theta, self.n_updates)
+            theta = checked.result(r, k, theta, self.n_updates)
         return theta
 
     def state(self, k: int) -> State:
