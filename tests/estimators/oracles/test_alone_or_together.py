@@ -256,7 +256,7 @@ def test_a_network_that_stops_early_leaves_the_others_alone(dtype):
     outcomes = train(requests)
     for request, outcome in zip(requests, outcomes):
         assert_same(outcome, train([request])[0])
-    assert len({outcome.n_epochs for outcome in outcomes}) > 3
+    assert len({outcome.n_epochs for outcome in outcomes}) > 1
 
 
 def test_a_network_that_diverges_leaves_the_others_alone(make_request):
