@@ -42,7 +42,7 @@ def start(net, X, y):
     return first.coefs_[0][:, 0], first.intercepts_[0][0]
 
 
-@pytest.mark.parametrize("clean", [0.0, 0.5])
+@pytest.mark.parametrize("clean", [0.0, 0.2])
 @pytest.mark.parametrize("steps", [1, 4])
 @pytest.mark.parametrize("norm", [np.inf, 2])
 def test_logistic_margins_shrink_by_the_dual_norm_of_the_weights(norm, steps, clean):
@@ -91,19 +91,45 @@ def step_inputs(adversarial, network, theta, x, target):
     model = Model(network, "cross_entropy", network.n_outputs, network.parameters(theta))
     weight = torch.full((1, 1, x.shape[2]), 1 / x.shape[2], dtype=x.dtype)
     batch = Batch(x, target, weight)
-    r = adversarial.in_stack([adversarial.strength], None) if False else adversarial
-    r.strength = torch.tensor([float(r.strength)], dtype=x.dtype)
-    return model, batch, r.batch(batch, model)
+    adversarial.strength = torch.tensor([float(adversarial.strength)], dtype=x.dtype)
+    return model, batch, adversarial.batch(batch, model)
 
 
-@pytest.mark.parametrize("norm", [np.inf, 2])
-def test_more_steps_find_worse_points_within_the_ball(norm):
+def network_and_rows():
     rng = np.random.default_rng(0)
     network = MLP(6, 3, (16, 8), "tanh")
     theta = 2 * network.init("glorot", torch.Generator().manual_seed(0), torch.float64)[None]
     x = torch.zeros(1, 16, 32, dtype=torch.float64)
     x[:, :6] = torch.as_tensor(rng.normal(size=(1, 6, 32)))
     target = torch.eye(3, dtype=torch.float64)[rng.integers(0, 3, 32)].T[None]
+    return network, theta, x, target
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("norm", [np.inf, 2])
+def test_steps_are_those_of_projected_ascent(norm, steps):
+    """Madry et al. 2018, in plain torch: strides that go 2.5 radii together, each at most one."""
+    network, theta, x, target = network_and_rows()
+    _, _, found = step_inputs(Adversarial(0.5, steps=steps, norm=norm), network, theta, x, target)
+    module, rows = network.module(theta[0]), x[0, :6].T
+    point = rows
+    for _ in range(steps):
+        point = point.detach().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(module(point), target[0].argmax(0))
+        (g,) = torch.autograd.grad(loss, point)
+        uphill = g.sign() if norm == np.inf else g / g.norm(dim=1, keepdim=True)
+        shift = point + 0.5 * min(1, 2.5 / steps) * uphill - rows
+        if norm == np.inf:
+            shift = shift.clamp(-0.5, 0.5)
+        else:
+            shift = shift * (0.5 / shift.norm(dim=1, keepdim=True)).clamp(max=1)
+        point = rows + shift
+    torch.testing.assert_close(found.x[0, :6].T, point.detach(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", [np.inf, 2])
+def test_more_steps_find_worse_points_within_the_ball(norm):
+    network, theta, x, target = network_and_rows()
     losses = []
     for steps in (1, 20):
         model, batch, found = step_inputs(
