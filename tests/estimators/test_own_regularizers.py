@@ -287,3 +287,15 @@ def test_numbers_drawn_ahead_are_drawn_once_more():
     torch.testing.assert_close(
         [stream.draw()[0] for _ in range(6)], [numbers[2] for numbers in expected], rtol=0, atol=0
     )
+
+
+# ---------------------------------------------------------------------- order of the moments
+
+
+def test_the_corrected_gradient_holds_the_penalties():
+    """Where all of it is set to zero, no weight moves."""
+    net = own(with_methods(correct=lambda self, gradient: gradient.zero_()), l2=1.0)
+    still = clone(net).fit(X, y)
+    start = clone(net).set_params(max_epochs=1, learning_rate=1e-300).fit(X, y)
+    for weight, before in zip(still.coefs_, start.coefs_):
+        np.testing.assert_array_equal(weight, before)
