@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from wellposed import DivergenceError, NetClassifier, NetRegressor, fit_together
 from wellposed._streams import Stream
@@ -299,3 +300,51 @@ def test_the_corrected_gradient_holds_the_penalties():
     start = clone(net).set_params(max_epochs=1, learning_rate=1e-300).fit(X, y)
     for weight, before in zip(still.coefs_, start.coefs_):
         np.testing.assert_array_equal(weight, before)
+
+
+def test_batch_and_term_are_told_of_the_same_networks():
+    """Those of the step, with its masks of dropout."""
+    seen = []
+
+    def batch(self, batch, model):
+        seen.append(model(batch.x))
+        return batch
+
+    def term(self, model, batch):
+        seen.append(model(batch.x).detach())
+        return 0 * self.strength
+
+    own(with_methods(batch=batch, term=term), dropout=0.5, max_epochs=1).fit(X, y)
+    assert len(seen) == 8
+    for before, after in zip(seen[::2], seen[1::2]):
+        torch.testing.assert_close(before, after, rtol=1e-12, atol=0)
+
+
+# ---------------------------------------------------------------------- modules
+
+
+class UsedOnce(nn.Module):
+    """Its second layer takes part in the first step alone."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.always = nn.Linear(n_inputs, n_outputs)
+        self.once = nn.Linear(n_inputs, n_outputs)
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += self.training
+        return self.always(x) + self.once(x) if self.steps == 1 else self.always(x)
+
+
+@pytest.mark.parametrize(
+    "on", [{}, {"term": lambda self, model, batch: 0 * self.strength}], ids=str
+)
+def test_a_layer_that_takes_no_part_in_a_step_has_no_gradient(on):
+    net = NetClassifier(
+        network=UsedOnce, solver="sgd", momentum=0.0, batch_size=None, random_state=0,
+        regularizers=[("mine", with_methods(**on))] if on else None,
+    )  # fmt: skip
+    first, third = (clone(net).set_params(max_epochs=n).fit(X, y).net_.module_ for n in (1, 3))
+    torch.testing.assert_close(third.once.weight, first.once.weight, rtol=0, atol=0)
+    assert not torch.equal(third.always.weight, first.always.weight)
