@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import reduce
 from operator import mul
 
@@ -177,7 +176,8 @@ class Stack:
         n_rows = int((batch.weight[0] > 0).sum()) if self.network.exact_rows else None
         if masks is None and n_rows is None:
             return self.model
-        return replace(self.model, masks=masks, n_rows=n_rows)
+        plain = self.model
+        return Model(plain.network, plain.loss, plain.n_outputs, plain.parameters, masks, n_rows)
 
     def _perturbed(self, model: Model, batch: Batch) -> Model:
         """The networks where the gradient is taken."""
