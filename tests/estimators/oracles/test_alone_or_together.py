@@ -230,14 +230,13 @@ def test_batches_of_other_sizes_and_one_width(make_request):
 
 @pytest.mark.parametrize("name", [n for n, r in REGULARIZERS.items() if len(set(r.typical)) > 1])
 def test_strength_varies_inside_a_stack(name):
-    """Different strengths side by side: the networks differ, and each is its own."""
+    """Different strengths side by side: each network is its own, also after others have left."""
     structure = {**EVERYTHING, "regularizers": {name}, "early_stopping": False}
     (first,) = draw_requests(structure, 1, seed=4)
-    first = replace(first, max_epochs=5, max_updates=None)
     low, high = REGULARIZERS[name].typical
     requests = [
-        replace(first, regularizers={name: REGULARIZERS[name](s)})
-        for s in np.linspace(low, high, 5)
+        replace(first, max_epochs=n, max_updates=None, regularizers={name: REGULARIZERS[name](s)})
+        for n, s in zip((5, 2, 4, 1, 5), np.linspace(low, high, 5))
     ]
     outcomes = train(requests)
     for request, outcome in zip(requests, outcomes):
