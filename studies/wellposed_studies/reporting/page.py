@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..escaping import markdown
 from ..storing.results import load
 from .claims_shown import not_held, strip, verdict_table
 from .exhibit import exhibit, source_of
@@ -146,7 +147,9 @@ class Page:
             "its error; a dash is a number that changes from cell to cell or does not exist.",
         )
         run = captioned(manifest_block(results.manifest), "tbl-manifest", "The record of the run.")
-        return Markdown(f"{reproduce(results)}{data}{run}")
+        names = ", ".join(markdown(name) for name in results.data_names)
+        said = f"\n\n- Data: {names}\n\n"
+        return Markdown(f"{reproduce(results)}{said}{data}{run}")
 
     def all_claims(self) -> Markdown:
         """The table of all claims, and since when they stand as they do."""
