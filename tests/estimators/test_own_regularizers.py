@@ -338,7 +338,7 @@ class UsedOnce(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "on", [{}, {"term": lambda self, model, batch: 0 * self.strength}], ids=str
+    "on", [{}, {"term": lambda self, model, batch: 0 * self.strength}], ids=["plain", "term"]
 )
 def test_a_layer_that_takes_no_part_in_a_step_has_no_gradient(on):
     net = NetClassifier(
