@@ -51,7 +51,8 @@ def _italic(character: str) -> str:
 
 
 def characters(font: Path) -> set[str]:
-    ttLib = pytest.importorskip("fontTools.ttLib", reason="fontTools comes with matplotlib")
+    from fontTools import ttLib
+
     return {chr(code) for code in ttLib.TTFont(font).getBestCmap()}
 
 
@@ -74,7 +75,8 @@ def test_the_font_has_what_formulas_of_the_chapter_need():
 
 
 def test_accents_have_a_width_or_they_would_lie_beside_their_letter():
-    ttLib = pytest.importorskip("fontTools.ttLib")
+    from fontTools import ttLib
+
     font = ttLib.TTFont(FONT)
     names = font.getBestCmap()
     for accent in (0x302, 0x303, 0x304, 0x305, 0x307, 0x203E):
@@ -97,8 +99,9 @@ def test_operators_and_bars_in_typst():
 
 def test_the_pdf_of_formulas_has_no_missing_glyph(tmp_path):
     """Typst warns of none, and draws what it cannot find as a box."""
-    pypdf = pytest.importorskip("pypdf")
-    typst = pytest.importorskip("typst")
+    import pypdf
+    import typst
+
     source = tmp_path / "a.typ"
     source.write_text(pandoc(FORMULAS, "typst"))
     typst.compile(source, output=tmp_path / "a.pdf", ignore_system_fonts=True)
