@@ -23,6 +23,7 @@ from ._targets import Targets
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP, Network
+from .regularizers import Regularizer
 from .training.evaluation import evaluate
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
@@ -114,7 +115,7 @@ class BaseNet(FittedNet):
         DivergenceError
             If the loss stops being finite.
         """
-        _checks.check_combination(self)
+        on = _checks.check_combination(self)
         warm = self.warm_start and self.__sklearn_is_fitted__()
         arrays = validate(self, X, y, sample_weight, self._numpy_dtype(warm), reset=not warm)
         held_out = validate_held_out(self, X_val, y_val, arrays, sample_weight)
@@ -124,7 +125,7 @@ class BaseNet(FittedNet):
         if self.early_stopping and held_out is None:
             strata = self._targets.strata(arrays.target)
             arrays, held_out = hold_out(arrays, self.validation_fraction, strata, seed)
-        request = self._request(arrays, held_out, seed, start, network)
+        request = self._request(on, arrays, held_out, seed, start, network)
         outcome = self._run(request)
         final = outcome
         if self.retrain is not None:
@@ -137,14 +138,14 @@ class BaseNet(FittedNet):
     @in_one_thread
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
-        _checks.check_combination(self)
+        on = _checks.check_combination(self)
         first = not self.__sklearn_is_fitted__()
         arrays = validate(self, X, y, sample_weight, self._numpy_dtype(not first), reset=first)
         if first:
-            request = self._request(arrays, None, self._draw_seed(), None)
+            request = self._request(on, arrays, None, self._draw_seed(), None)
         else:
             start = self._go_on(arrays, afresh=False)
-            request = self._request(arrays, None, self._seed, start, self._network)
+            request = self._request(on, arrays, None, self._seed, start, self._network)
         request.max_epochs = 1
         outcome = self._run(request)
         if not first:
@@ -179,6 +180,7 @@ class BaseNet(FittedNet):
 
     def _request(
         self,
+        on: dict[str, Regularizer],
         arrays: Arrays,
         held_out: Arrays | None,
         seed: int,
@@ -203,7 +205,7 @@ class BaseNet(FittedNet):
             max_epochs=int(self.max_epochs),
             tol=float(self.tol),
             init=self.init,
-            regularizers=_checks.regularizers_on(self),
+            regularizers=on,
             validation=None if held_out is None else self._rows(held_out),
             patience=int(self.n_iter_no_change) if early else None,
             start=start,
@@ -260,10 +262,10 @@ class BaseNet(FittedNet):
         self, outcome: Outcome, request: Request, arrays: Arrays, held_out: Arrays
     ) -> Outcome:
         """Use all rows after early stopping (section 7.8, algorithms 7.2 and 7.3)."""
-        together = arrays.join(held_out)
+        together, on = arrays.join(held_out), request.regularizers
         if self.retrain != "continue":
             network = request.network if request.start else None
-            again = self._request(together, None, request.seed, request.start, network)
+            again = self._request(on, together, None, request.seed, request.start, network)
             if self.retrain == "passes":
                 again.max_epochs = outcome.best_epoch or 1
             else:
@@ -271,7 +273,7 @@ class BaseNet(FittedNet):
                 again.max_epochs = again.max_updates
             return self._run(again)
         target, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
-        again = self._request(together, held_out, request.seed, outcome.state, request.network)
+        again = self._request(on, together, held_out, request.seed, outcome.state, request.network)
         again.patience, again.validation_target = None, target
         final = self._run(again)
         if not final.reached:

@@ -113,7 +113,6 @@ class Regularizer(BaseEstimator):
     kind: ClassVar[str] = ""  # how documentation writes its type, where the interval does not tell
     typical: ClassVar[tuple[float, float]] = (1e-4, 0.1)  # strengths to search, from weak to strong
     acts_on: ClassVar[str] = "weights"  # or "inputs", "targets", "hidden units", "steps"
-    for_numbers: ClassVar[bool] = True  # is a parameter of NetRegressor, too
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be

@@ -70,7 +70,6 @@ class LabelSmoothing(Regularizer):
     typical = (0.01, 0.3)
     paper = "Szegedy et al. 2015"
     interval = Range(Real, 0, 1, closed="left")
-    for_numbers = False
 
     def batch(self, batch: Batch, model: Model) -> Batch:
         e, target = self.strength[:, None, None], batch.target
@@ -87,7 +86,6 @@ class LabelNoise(Regularizer):
     typical = (0.01, 0.3)
     paper = "Xie et al. 2016"
     interval = Range(Real, 0, 1, closed="left")
-    for_numbers = False
     random = True
 
     def begin(self, setting: Setting) -> None:
