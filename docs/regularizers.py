@@ -15,21 +15,21 @@ FURTHER = {"early_stopping": "7.8", "retrain": "7.8"}
 
 def table() -> str:
     """The table as Markdown."""
-    rows = ["| hyperparameter | off | what it is | section | lbfgs |", "|---|---|---|---|---|"]
+    rows = ["| hyperparameter | off | what it is | source | lbfgs |", "|---|---|---|---|---|"]
     for parameter in fields(NetClassifier):
         regularizer = REGULARIZERS.get(parameter.name)
         if regularizer is not None:
-            section = regularizer.section
+            source = "; ".join(filter(None, (regularizer.section, regularizer.paper)))
+            name = f"`{parameter.name}`" + (f" ({regularizer.symbol})" * bool(regularizer.symbol))
             lbfgs = "no" if regularizer(0.1).why_not_lbfgs() else "yes"
         elif parameter.name in FURTHER:
-            section, lbfgs = FURTHER[parameter.name], "no"
+            name, source, lbfgs = f"`{parameter.name}`", FURTHER[parameter.name], "no"
         else:
             continue
         off = parameter.default
         off = f"{off:g}" if isinstance(off, float) else str(off)
         rows.append(
-            f"| `{parameter.name}` | {off} | {_sentence(parameter.metadata['text'])} | {section} "
-            f"| {lbfgs} |"
+            f"| {name} | {off} | {_sentence(parameter.metadata['text'])} | {source} | {lbfgs} |"
         )
     return "\n".join(rows)
 
