@@ -201,8 +201,7 @@ def run(
 def _last_run(results: Path, source: Source, given: str) -> tuple[Path | None, str]:
     """The folder of a study's last finished run, and the command that makes it the last again;
     "" if there is none, or it was another version's."""
-    from .storing.layout import latest_run
-    from .storing.reading import read_manifest
+    from .storing.reading import latest_run, read_manifest
 
     try:
         run = latest_run(results, source.name)

@@ -258,13 +258,13 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
         timings = [
             _write_tables(plan, experiment, parts, folder) for experiment in plan.experiments
         ]
-        atomic.write(folder / "timings.parquet", parquet_bytes(pa.concat_tables(timings)))
-        atomic.write(folder / "manifest.json", _json(manifest))
+        atomic.write(folder / layout.TIMINGS, parquet_bytes(pa.concat_tables(timings)))
+        atomic.write(folder / layout.MANIFEST, _json(manifest))
         results = Results(folder, plan.source)
         _derive(results)
         write_verdicts(results)
         files = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*.parquet"))
-        atomic.write(folder / "manifest.json", _json(manifest | {"files": files}))
+        atomic.write(folder / layout.MANIFEST, _json(manifest | {"files": files}))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -279,7 +279,7 @@ def _write_tables(plan: Plan, experiment: str, parts: list[pa.Table], folder: Pa
     factors = plan.experiments[experiment]["factors"]
     mine = [part for part in parts if record_of(part).get("experiment") == experiment]
     tables, arrays, timings = to_tables(cells, factors, mine)
-    for kind, content in (("tables", tables), ("arrays", arrays)):
+    for kind, content in ((layout.TABLES, tables), (layout.ARRAYS, arrays)):
         atomic.make_folder(folder / kind / experiment)
         for name, table in sorted(content.items()):
             atomic.write(folder / kind / experiment / f"{name}.parquet", parquet_bytes(table))
@@ -300,7 +300,7 @@ def _derive(results: Results) -> None:
                 "again."
             ) from error
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        atomic.write(results.folder / "tables" / f"{name}.parquet", parquet_bytes(table))
+        atomic.write(results.folder / layout.TABLES / f"{name}.parquet", parquet_bytes(table))
 
 
 def write_verdicts(results: Results) -> pd.DataFrame:
@@ -309,7 +309,7 @@ def write_verdicts(results: Results) -> pd.DataFrame:
     table = pa.Table.from_pandas(verdicts, preserve_index=False)
     record = {**(table.schema.metadata or {}), b"code": results.source.code.encode()}
     content = parquet_bytes(table.replace_schema_metadata(record))
-    atomic.write(results.folder / "verdicts.parquet", content)
+    atomic.write(results.folder / layout.VERDICTS, content)
     return verdicts
 
 

@@ -25,7 +25,8 @@ from wellposed_studies.loading.data import Selection
 from wellposed_studies.loading.own_table import OwnTable
 from wellposed_studies.runner import run
 from wellposed_studies.storing import reading
-from wellposed_studies.storing.layout import cells_folder, latest_run
+from wellposed_studies.storing.layout import cells_folder
+from wellposed_studies.storing.reading import latest_run
 from wellposed_studies.storing.store import Store
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 from ..claims import Claim, Estimate, Threshold
 from ..errors import Damaged
 from ..escaping import shell, visible
-from ..storing.layout import latest_run
-from ..storing.reading import AGAIN, read_verdicts
+from ..storing.layout import VERDICTS
+from ..storing.reading import AGAIN, latest_run, read_verdicts
 from ..storing.results import Results
 from ..study import Source
 
@@ -299,7 +299,7 @@ def _stored(folder: Path) -> tuple[pd.DataFrame, str]:
     try:
         return read_verdicts(folder)
     except FileNotFoundError:
-        raise Damaged(f"{visible(folder / 'verdicts.parquet')} is missing. {AGAIN}") from None
+        raise Damaged(f"{visible(folder / VERDICTS)} is missing. {AGAIN}") from None
 
 
 def _left_out(results: Results) -> str:

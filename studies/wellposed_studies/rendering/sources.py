@@ -9,7 +9,7 @@ from pathlib import Path
 from .. import catalogue
 from ..errors import suggest
 from ..escaping import shell, visible
-from ..storing.layout import latest_run
+from ..storing.reading import latest_run
 from ..storing.results import DEFAULT_RESULTS, load
 from .errors import RenderError
 

@@ -60,8 +60,7 @@ def in_full(source: Source, root: Path, width: int) -> Iterator[str]:
 
 def status(source: Source, root: Path) -> str:
     """The last finished run of a study in a few words."""
-    from ..storing.layout import latest_run
-    from ..storing.reading import read_manifest
+    from ..storing.reading import latest_run, read_manifest
 
     try:
         folder = latest_run(root, source.name)
@@ -80,9 +79,10 @@ def status(source: Source, root: Path) -> str:
 
 
 def _counts(folder: Path) -> Tally:
+    from ..storing.layout import VERDICTS
     from ..storing.reading import read_table
 
-    path = folder / "verdicts.parquet"
+    path = folder / VERDICTS
     try:
         return tally_of(read_table(path, ["verdict", "reason", "value", "kind"]).to_pylist())
     except FileNotFoundError:

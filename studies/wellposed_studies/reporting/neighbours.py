@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..discovery import find, names
 from ..escaping import markdown
-from ..storing.layout import latest_run
+from ..storing.reading import latest_run
 from ..storing.results import DEFAULT_RESULTS, RESULTS_VARIABLE
 from .markdown import Markdown
 

@@ -63,7 +63,7 @@ def _version_of(run: Path) -> int | None:
         If the manifest is there and may not be read: it may be sound.
     """
     try:
-        version = read_json(run / "manifest.json")["version"]
+        version = read_json(run / layout.MANIFEST)["version"]
     except Damaged as error:
         if isinstance(error.__cause__, PermissionError):
             raise

@@ -12,8 +12,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+#: What a run's folder holds.
+MANIFEST, VERDICTS, TIMINGS = "manifest.json", "verdicts.parquet", "timings.parquet"
+TABLES, ARRAYS = "tables", "arrays"
 
 
 def cells_folder(root: Path, study: str) -> Path:
@@ -34,23 +37,6 @@ def latest_file(root: Path, study: str) -> Path:
 
 def lock_file(root: Path, study: str) -> Path:
     return root / study / ".lock"
-
-
-def latest_run(root: Path, study: str) -> Path | None:
-    """The folder of the study's last finished run, or None if there is none.
-
-    Raises
-    ------
-    Damaged
-        If the pointer to it is damaged.
-    """
-    from .reading import read_pointer
-
-    name = read_pointer(latest_file(root, study))
-    if name is None:
-        return None
-    folder = runs_folder(root, study) / name
-    return folder if os.path.lexists(folder / "manifest.json") else None
 
 
 def stored_studies(root: Path) -> list[str]:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from ..errors import Damaged
 from ..escaping import visible
+from . import layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +158,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     ------
     FileNotFoundError, Damaged
     """
-    path = folder / "manifest.json"
+    path = folder / layout.MANIFEST
     manifest = read_json(path)
     wrong = _mismatch(manifest, MANIFEST, "it")
     if not wrong and not manifest["data"]:
@@ -203,7 +204,7 @@ def read_verdicts(folder: Path) -> tuple[pd.DataFrame, str]:
     ------
     FileNotFoundError, Damaged
     """
-    path = folder / "verdicts.parquet"
+    path = folder / layout.VERDICTS
     table = read_table(path, [*_TEXT, *_NUMBERS])
     named = [name for name in (*_TEXT, "kind") if name in table.column_names]
     text = [name for name in named if not _is_text(table.schema.field(name).type)]
@@ -272,3 +273,18 @@ def _mismatch_in_mapping(value: Any, wanted: Mapping[Any, Any], where: str) -> s
 
 def _line(error: BaseException) -> str:
     return "too deeply nested" if isinstance(error, RecursionError) else visible(error)[:200]
+
+
+def latest_run(root: Path, study: str) -> Path | None:
+    """The folder of the study's last finished run, or None if there is none.
+
+    Raises
+    ------
+    Damaged
+        If the pointer to it is damaged.
+    """
+    name = read_pointer(layout.latest_file(root, study))
+    if name is None:
+        return None
+    folder = layout.runs_folder(root, study) / name
+    return folder if os.path.lexists(folder / layout.MANIFEST) else None

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import Damaged, suggest
 from ..escaping import shell, visible
+from . import layout
 from .reading import AGAIN, read_manifest, read_table, read_verdicts
 from .tables import as_matrix, select, stack
 
@@ -105,7 +106,7 @@ class Results:
 
     @property
     def table_names(self) -> list[str]:
-        return sorted(path.stem for path in (self.folder / "tables").glob("*.parquet"))
+        return sorted(path.stem for path in (self.folder / layout.TABLES).glob("*.parquet"))
 
     @property
     def verdicts(self) -> pd.DataFrame:
@@ -113,7 +114,7 @@ class Results:
 
     @property
     def timings(self) -> pd.DataFrame:
-        return self._file("timings.parquet").to_pandas()
+        return self._file(layout.TIMINGS).to_pandas()
 
     def stand_in(self, declared: str) -> str | None:
         """What was run as the data set that the study declares under this name.
@@ -148,7 +149,7 @@ class Results:
             Keep the rows that have these values, or one of those in a list:
             ``table("slopes", data="digits", regularizer=["l1", "l2"])``.
         """
-        return self._select(self._read(f"tables/{name}", DERIVED, self.table_names), where)
+        return self._select(self._read(f"{layout.TABLES}/{name}", DERIVED, self.table_names), where)
 
     def data(self, name: str | None = None) -> Any:
         """A data set as the cells saw it: loaded and prepared again, and its digest checked.
@@ -188,7 +189,7 @@ class Results:
         Damaged
             With a sentence that names the file.
         """
-        always = {"verdicts.parquet", "timings.parquet"}
+        always = {layout.VERDICTS, layout.TIMINGS}
         for name in sorted(always.union(self.manifest.get("files", []))):
             if name.endswith(".parquet"):
                 self._file(name)
@@ -269,11 +270,11 @@ class ExperimentResults:
 
     @property
     def table_names(self) -> list[str]:
-        return self._names("tables")
+        return self._names(layout.TABLES)
 
     @property
     def array_names(self) -> list[str]:
-        return self._names("arrays")
+        return self._names(layout.ARRAYS)
 
     def _names(self, kind: str) -> list[str]:
         folder = self.results.folder / kind / self.name
@@ -303,7 +304,7 @@ class ExperimentResults:
             Columns ``data``, one a factor, ``repetition``, and what was measured. A factor that a
             setting does not have is missing; tuples are written out as strings.
         """
-        return self.results._select(self._read("tables", name), where)
+        return self.results._select(self._read(layout.TABLES, name), where)
 
     def stacked(self, name: str, **where: Any) -> pd.DataFrame:
         """Arrays that the experiment returned, those of all repetitions of a setting stacked.
@@ -321,7 +322,7 @@ class ExperimentResults:
             One row a setting: ``data``, one column a factor, and a column `name` that holds one
             array a row, of shape (n_repetitions, ...) in the order of the repetitions.
         """
-        table = self._read("arrays", name, [name, "shape"])
+        table = self._read(layout.ARRAYS, name, [name, "shape"])
         return stack(table, name, self.factors, self.results._where(table.column_names, where))
 
     def matrix(
@@ -365,7 +366,7 @@ def load(name: str, results: str | os.PathLike[str] | None = None) -> Results:
         If there is no finished run, with the command that makes one.
     """
     from ..discovery import find
-    from .layout import latest_run
+    from .reading import latest_run
 
     source = find(name)
     root = Path(results or os.environ.get(RESULTS_VARIABLE) or DEFAULT_RESULTS)
