@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from itertools import count
 
 from .tasks import Call, Task
@@ -48,6 +49,8 @@ class Admission:
         self.admitted: set[Task] = set()
         self.busy: set[object] = set()
         self.waiting: dict[object, Call] = {}
+        self._waits: dict[object, list[Call]] = {}  # also those in whose results another one runs
+        self._n_open: Counter[object] = Counter()  # calls
         self._stalled: set[object] = set()  # busy, and not waited for until they are active again
 
     # ------------------------------------------------------------------ who is busy
@@ -61,6 +64,35 @@ class Admission:
         """No longer count a task or a thread as busy."""
         self._stalled.discard(who)
         self.busy.discard(who)
+
+    def open_call(self, who: object) -> None:
+        """Count the caller of one more call as busy."""
+        self._n_open[who] += 1
+        self.register(who)
+
+    def close_call(self, who: object) -> None:
+        """No longer count the caller as busy, if it has no other open call."""
+        self._n_open[who] -= 1
+        if not self._n_open[who]:
+            del self._n_open[who]
+            self.unregister(who)
+
+    def begin_wait(self, who: object, call: Call) -> None:
+        """Count somebody as waiting for the tasks of a call."""
+        self.set_active(who)
+        self._waits.setdefault(who, []).append(call)
+        self.waiting[who] = call
+
+    def end_wait(self, who: object, call: Call) -> None:
+        """Count them as waiting no more for this call, which need not be the last that began."""
+        calls = self._waits[who]
+        was_last = calls[-1] is call
+        calls.remove(call)
+        if not calls:
+            del self._waits[who]
+            self.waiting.pop(who, None)
+        elif was_last:  # one of whose results it consumes
+            self.waiting[who] = calls[-1]
 
     def set_active(self, who: object) -> None:
         """Wait for a task or a thread again, if it is busy."""

@@ -9,11 +9,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
-from joblib._parallel_backends import ParallelBackendBase
+from joblib.parallel import FallbackToBackend, ParallelBackendBase
 from scipy.sparse import issparse
 
 from .scheduler import Scheduler
-from .tasks import Call, Failure, Task, current_task, ending_task
+from .tasks import Call, Failure, Task, current_task
 from .warning_filters import filters, without_filters
 
 _N_JOBS = 128  # joblib submits twice as many tasks ahead
@@ -50,7 +50,20 @@ class TogetherBackend(ParallelBackendBase):
     ) -> None:
         super().__init__(nesting_level, inner_max_num_threads)
         self.scheduler = scheduler or Scheduler(max_memory)
-        self._calls: list[_OpenCall] = []  # a consumer of one's results may start another
+        self._for_all = True
+        self._open: _OpenCall | None = None
+
+    def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
+        """Let each `Parallel` have a backend of its own, which knows whose call it is to abort.
+
+        A consumer of one's results may start another, and an interrupt may leave them open in any
+        order.
+        """
+        if self._for_all:
+            own = TogetherBackend(scheduler=self.scheduler, nesting_level=self.nesting_level)
+            own._for_all = False
+            raise FallbackToBackend(own)
+        return self.effective_n_jobs(n_jobs)
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         if n_jobs == 0:
@@ -64,27 +77,29 @@ class TogetherBackend(ParallelBackendBase):
     # ------------------------------------------------------------------ a call
 
     def start_call(self) -> None:
-        self._calls.append(_OpenCall(self.scheduler))
+        self._open = _OpenCall(self.scheduler)
 
     def stop_call(self) -> None:
-        self._calls[-1].close()
-        self._calls.pop()
+        if self._open is not None:
+            self._open.close()
 
     @contextmanager
     def retrieval_context(self) -> Iterator[None]:
-        with self._calls[-1].waiting():
+        assert self._open is not None
+        with self._open.waiting():
             yield
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        self.scheduler.cancel(self._calls[-1].call)
+        if self._open is not None:
+            self.scheduler.cancel(self._open.call)
 
     # ------------------------------------------------------------------ its tasks
 
     def submit(self, func: Callable[[], Any], callback: Any = None) -> Task:
-        ending = ending_task()  # which belongs to the call that goes on
-        mine = ending is not None and any(ending.call is open_.call for open_ in self._calls)
-        call = ending.call if ending and mine else self._calls[-1].call
-        task = Task(self.scheduler, call, without_filters(func), callback, _n_bytes(func))
+        assert self._open is not None
+        task = Task(
+            self.scheduler, self._open.call, without_filters(func), callback, _n_bytes(func)
+        )
         self.scheduler.submit(task)
         return task
 
@@ -108,7 +123,8 @@ class _OpenCall:
         self._task, self._outermost = task, task is None
         if self._outermost:
             filters.save()
-        scheduler.register(self.call.caller)
+        if not self._nested:
+            scheduler.open_call(self.call.caller)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -125,7 +141,7 @@ class _OpenCall:
                 self._scheduler.cancel(self.call)
             self.call.wait(_JOIN_TIMEOUT)
         if not self._nested:
-            self._scheduler.unregister(self.call.caller)
+            self._scheduler.close_call(self.call.caller)
             self._scheduler.join_threads(_JOIN_TIMEOUT)
         if self._outermost:
             filters.restore()

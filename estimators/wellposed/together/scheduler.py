@@ -79,15 +79,15 @@ class Scheduler:
 
     # ------------------------------------------------------------------ who is busy
 
-    def register(self, who: object) -> None:
-        """Count a task or a thread as busy."""
+    def open_call(self, who: object) -> None:
+        """Count who makes a call as busy."""
         with self._lock:
-            self._admission.register(who)
+            self._admission.open_call(who)
 
-    def unregister(self, who: object) -> None:
-        """No longer count a task or a thread as busy."""
+    def close_call(self, who: object) -> None:
+        """No longer count who made a call as busy."""
         with self._lock:
-            self._admission.unregister(who)
+            self._admission.close_call(who)
             self._reschedule()
 
     def join_threads(self, timeout: float) -> None:
@@ -109,9 +109,7 @@ class Scheduler:
         """Count a call's caller as waiting for its tasks inside the block, or somebody else."""
         who = who or call.caller
         with self._lock:
-            self._admission.set_active(who)
-            before = self._admission.waiting.get(who)
-            self._admission.waiting[who] = call
+            self._admission.begin_wait(who, call)
             refused = self._reschedule()
         try:
             if refused:
@@ -119,10 +117,8 @@ class Scheduler:
             yield
         finally:
             with self._lock:
-                if before is None:
-                    self._admission.waiting.pop(who, None)
-                else:  # one of whose results it consumes
-                    self._admission.waiting[who] = before
+                self._admission.end_wait(who, call)
+                if who in self._admission.waiting:
                     self._reschedule()
 
     def _reschedule(self) -> bool:
@@ -243,7 +239,8 @@ class Scheduler:
         except Abandoned:
             raise Cancelled from None
         finally:
-            self.register(task)
+            with self._lock:
+                self._admission.register(task)
 
     def _record_memory(self, task: Task, request: Request) -> None:
         """Record how much memory tasks like this one take."""

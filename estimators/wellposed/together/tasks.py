@@ -118,8 +118,8 @@ class Task:
 
     def run(self) -> None:
         """Run in this thread: the task's own, or one that runs tasks for want of threads."""
-        before = current_task(), ending_task()
-        _local.task, _local.ending = self, None
+        before = current_task()
+        _local.task = self
         try:
             if self.call.cancelled:
                 raise Cancelled
@@ -127,11 +127,11 @@ class Task:
         except BaseException as error:
             result = Failure(error)
         # The callback may submit the next task, made by code of the caller's under a lock.
-        _local.task, _local.ending = None, self
+        _local.task = None
         try:
             self._finish(result)
         finally:
-            _local.task, _local.ending = before
+            _local.task = before
 
     def train(self, request: Request, alone: TrainAlone | None) -> Outcome:
         """Train a request of this task's: beside others, or by itself with `alone`."""
@@ -160,7 +160,7 @@ class Task:
 
 def _reset() -> None:
     """The thread that goes on in a forked process is no task of the parent's scheduler."""
-    _local.task = _local.ending = None
+    _local.task = None
 
 
 after_fork(_reset)
@@ -169,8 +169,3 @@ after_fork(_reset)
 def current_task() -> Task | None:
     """Return the task that this thread is running."""
     return getattr(_local, "task", None)
-
-
-def ending_task() -> Task | None:
-    """Return the task whose callback this thread is running."""
-    return getattr(_local, "ending", None)

@@ -108,3 +108,22 @@ def test_at_any_moment(first, number, longest):
         [sys.executable, *map(str, script)], capture_output=True, text=True, timeout=300
     )
     assert done.stdout.strip() == str(number), done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.* tasks (which were|that were|have been):UserWarning")
+def test_a_call_left_open_ends_alone(digits, no_thread_left):
+    """An interrupt leaves results unconsumed until they are collected, even in a later call."""
+    with fit_together() as scheduler:
+        results = Parallel(return_as="generator")([delayed(pow)(2, 3), delayed(NET.fit)(*digits)])
+        assert next(results) == 8
+        net = NetClassifier(max_epochs=1)
+        later = Parallel()(closing(results, [delayed(net.fit)(*digits) for _ in range(3)]))
+        assert [fitted.n_iter_ for fitted in later] == [1, 1, 1]
+        assert not scheduler._admission.busy
+    no_thread_left()
+
+
+def closing(results, tasks):
+    yield tasks[0]
+    results.close()
+    yield from tasks[1:]
