@@ -88,6 +88,8 @@ __all__ = [
     "decompose_squared",
     "decompose_zero_one",
     "fit_together",
+    "load",
+    "save",
 ]
 
 
@@ -97,6 +99,10 @@ def __getattr__(name: str) -> Any:
         from .together import fit_together
 
         return fit_together
+    if name in ("load", "save"):
+        from . import saving
+
+        return getattr(saving, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

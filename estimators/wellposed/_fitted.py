@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,12 @@ class FittedNet(Parameters):
         from .skorch_net import plain_history
 
         return {**state, "_history": plain_history(net.history)}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted network to a file without code; see `wellposed.save`."""
+        from .saving import save
+
+        save(self, path)
 
     # ------------------------------------------------------------------ outputs
 
