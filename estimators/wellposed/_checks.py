@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._streams import PURPOSES
 from .networks import Network
-from .regularizers import MOMENTS, REGULARIZERS, Regularizer
+from .regularizers import MOMENTS, PER_LAYER, REGULARIZERS, Regularizer
 
 
 def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
@@ -29,11 +29,19 @@ def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
     for name, value in given.items():
         if isinstance(value, Regularizer):
             value = _validated(value)
-            if value.is_on:
-                on[name] = value
-        elif value:
-            on[name] = REGULARIZERS[name](float(value))
+        else:
+            value = REGULARIZERS[name](settled(value))
+        if value.is_on:
+            on[name] = value
     return on
+
+
+def settled(strength: Any) -> Any:
+    """A strength as a float, or as a tuple of floats if it is a list of which one is not zero."""
+    if isinstance(strength, list | tuple | np.ndarray):
+        each = tuple(float(number or 0.0) for number in strength)
+        return each if any(each) else 0.0
+    return float(strength or 0.0)
 
 
 def _of_your_own(estimator: Any) -> list[tuple[str, Regularizer]]:
@@ -73,9 +81,9 @@ def _validated(regularizer: Regularizer) -> Regularizer:
         params = regularizer.get_params(deep=False)
     except AttributeError as error:
         raise ValueError(f"{error}; {_CONSTRUCTOR}") from error
-    constraints = {"strength": [cls.interval, None], **cls._parameter_constraints}
+    constraints = {"strength": cls.strength_constraint(), **cls._parameter_constraints}
     validate_parameter_constraints(constraints, params, caller_name=cls.__name__)
-    return cls(**{**params, "strength": float(params["strength"] or 0.0)})
+    return cls(**{**params, "strength": settled(params["strength"])})
 
 
 _CONSTRUCTOR = (
@@ -159,6 +167,21 @@ def _check_pairs(estimator: Any, on: dict[str, Regularizer]) -> None:
             raise ValueError(
                 f"{shown(estimator, name)} cannot be combined with {shown(estimator, other)}: "
                 f"{regularizer.excludes[other]}. Set one of them to 0."
+            )
+
+
+def check_layers(estimator: Any, on: dict[str, Regularizer], network: Network) -> None:
+    """Refuse lists of strengths that have another length than the network."""
+    for name, regularizer in on.items():
+        if not isinstance(regularizer.strength, tuple):
+            continue
+        layer, count = PER_LAYER[regularizer.per_layer]
+        n, given = count(network), len(regularizer.strength)
+        if given != n:
+            raise ValueError(
+                f"{shown(estimator, name)} has {given} number{'s' * (given > 1)}, one a {layer}, "
+                f"and the network has {n}. Give {n}, 0 where it should be off, or one number for "
+                "all layers."
             )
 
 

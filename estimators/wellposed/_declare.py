@@ -9,7 +9,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 from sklearn.utils._param_validation import Interval
 
-from .regularizers import Regularizer
+from .regularizers import PER_LAYER, Regularizer
 
 T = TypeVar("T")
 
@@ -44,7 +44,9 @@ def strength(cls: type[Regularizer], *, default: float | None) -> Any:
         kinds.append(cls.__name__)
     if default is None:
         kinds.append("None")
-    constraint = [cls.interval, *(["boolean"] if cls.kind == "bool" else []), cls, None]
+    if cls.per_layer:
+        kinds.append(f"list of one a {PER_LAYER[cls.per_layer][0]}")
+    constraint = [*(["boolean"] if cls.kind == "bool" else []), cls, *cls.strength_constraint()]
     return parameter(" or ".join(kinds), constraint, description(cls), default=default)
 
 

@@ -18,8 +18,8 @@ from .ranges import Range
 
 _NATURAL = Range(Integral, 1, None, closed="left")
 
-#: What the strength of a regularizer may be: a number, an object with its options, or off.
-Strength = float | r.Regularizer | None
+#: What the strength of a regularizer may be: a number, one a layer, an object with options, or off.
+Strength = float | Sequence[float | None] | r.Regularizer | None
 
 
 @declared

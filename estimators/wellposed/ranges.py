@@ -32,3 +32,29 @@ class Range(Interval):
             return super().is_satisfied_by(float(val))
         except OverflowError:
             return False
+
+
+class Each(Range):
+    """A list, tuple or array of numbers of a range, one a layer; None is 0.
+
+    Examples
+    --------
+    >>> from numbers import Real
+    >>> each = Each(Range(Real, 0, None, closed="left"))
+    >>> [each.is_satisfied_by(value) for value in ([0.1, None], (1, 2), [-1.0], [], 0.1, "ab")]
+    [True, True, False, False, False, False]
+    """
+
+    def __init__(self, of: Range) -> None:
+        super().__init__(of.type, of.left, of.right, closed=of.closed)
+        self.of = of
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        if isinstance(val, np.ndarray) and val.ndim == 1:
+            val = val.tolist()
+        if not isinstance(val, list | tuple) or not val:
+            return False
+        return all(item is None or self.of.is_satisfied_by(item) for item in val)
+
+    def __str__(self) -> str:
+        return "a list of such, one number a layer"

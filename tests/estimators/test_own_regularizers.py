@@ -64,7 +64,7 @@ class OptionNotKept(Regularizer):
     (with_methods(), "Mine takes part in no moment of a step, so that it would change nothing"),
     (with_methods(penalty=squares), "Write at least one of the methods batch, mask, perturb, ter"),
     (with_methods(gradient=squares), "Mine takes part in no moment of a step"),
-    (L2("0.1"), "The 'strength' parameter of L2 must be a float in the range [0.0, inf) or None"),
+    (L2("0.1"), "The 'strength' parameter of L2 must be a float in the range [0.0, inf), a li"),
     (L2(""), "The 'strength' parameter of L2 must be"),
     (L2([]), "The 'strength' parameter of L2 must be"),
     (L2(np.array([0.1, 0.2])), "The 'strength' parameter of L2 must be"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .activations import ActivityL1
 from .adversarial import Adversarial
 from .averaging import EMA, Averaging
-from .base import MOMENTS, Regularizer
+from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
 from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout
 from .gradients import ClipNorm, GradientNoise
@@ -47,6 +47,7 @@ __all__ = [
     "L1",
     "L2",
     "MOMENTS",
+    "PER_LAYER",
     "REGULARIZERS",
     "SAM",
     "ActivityL1",

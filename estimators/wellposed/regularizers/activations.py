@@ -32,7 +32,8 @@ class ActivityL1(Regularizer):
     typical = (1e-5, 0.1)
     paper = "Olshausen and Field 1996"
     needs_hidden = True
+    per_layer = "hidden units"
 
     def term(self, model: Model, batch: Batch) -> Tensor:
         layers = [(h.abs() * batch.weight).sum((1, 2)) for h in model.hidden(batch.x)]
-        return self.strength * sum(layers)
+        return self.sum_over_layers(layers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,12 +13,13 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from ..ranges import Range
+from ..ranges import Each, Range
 
 if TYPE_CHECKING:
     from typing import Self
 
     from .._streams import Stream
+    from ..networks import Network
     from ..training.model import Batch, Model, Weights
     from ..training.setting import Setting
 
@@ -36,6 +37,13 @@ MOMENTS = (
     "follow",
     "result",
 )
+
+#: Layers that a list of strengths has a number for, and how many a network has.
+PER_LAYER: dict[str, tuple[str, Callable[[Network], int]]] = {
+    "weights": ("layer of weights", lambda network: len(network.layers)),
+    "hidden weights": ("hidden layer", lambda network: len(network.layers) - 1),
+    "hidden units": ("hidden layer", lambda network: len(network.hidden_units)),
+}
 
 _NOT_FOR_LBFGS = {
     "mask": "multiplies hidden activations at each step",
@@ -80,8 +88,9 @@ class Regularizer(BaseEstimator):
 
     Parameters
     ----------
-    strength : float
-        0 or None is off. A subclass with options has a constructor that stores each under its own
+    strength : float or list of float
+        0 or None is off. A list has one number a layer, of a class whose `per_layer` says which
+        layers these are. A subclass with options has a constructor that stores each under its own
         name, ``def __init__(self, strength=0.0, *, power=2): super().__init__(strength);
         self.power = power``.
 
@@ -113,6 +122,7 @@ class Regularizer(BaseEstimator):
     kind: ClassVar[str] = ""  # how documentation writes its type, where the interval does not tell
     typical: ClassVar[tuple[float, float]] = (1e-4, 0.1)  # strengths to search, from weak to strong
     acts_on: ClassVar[str] = "weights"  # or "inputs", "targets", "hidden units", "steps"
+    per_layer: ClassVar[str] = ""  # what a list of strengths has numbers for: see PER_LAYER
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be
@@ -125,14 +135,24 @@ class Regularizer(BaseEstimator):
     strength: Any
     setting: Setting
 
-    def __init__(self, strength: float | None = 0.0) -> None:
+    def __init__(self, strength: Any = 0.0) -> None:
         self.strength = strength
 
     # ------------------------------------------------------------------ as it is passed
 
+    @classmethod
+    def strength_constraint(cls) -> list[Any]:
+        """What scikit-learn's validation accepts as a strength."""
+        return [cls.interval, *([Each(cls.interval)] if cls.per_layer else []), None]
+
     @property
     def is_on(self) -> bool:
         return bool(self.strength)
+
+    @property
+    def strongest(self) -> float:
+        """The largest number that the strength holds."""
+        return float(max(self.strength) if isinstance(self.strength, tuple) else self.strength)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -142,7 +162,9 @@ class Regularizer(BaseEstimator):
     @property
     def structure(self) -> tuple[Any, ...]:
         """What regularizers of one stack have in common."""
-        return type(self), *((name, _fingerprint(value)) for name, value in self.options.items())
+        listed = isinstance(self.strength, tuple)
+        options = ((name, _fingerprint(value)) for name, value in self.options.items())
+        return type(self), listed, *options
 
     def acts(self, moment: str) -> bool:
         """Whether this regularizer takes part in a moment."""
@@ -171,23 +193,55 @@ class Regularizer(BaseEstimator):
 
     # ------------------------------------------------------------------ in a stack
 
-    def in_stack(self, strengths: Sequence[float], setting: Setting) -> Self:
+    def in_stack(self, strengths: Sequence[Any], setting: Setting) -> Self:
         """Return the regularizer of a stack of K networks with these strengths."""
         regularizer = copy(self)
         regularizer.strength = torch.tensor(
             list(strengths), dtype=setting.dtype, device=setting.device
         )
         regularizer.setting = setting
+        regularizer.prepare()
         regularizer.begin(setting)
         return regularizer
 
     def begin(self, setting: Setting) -> None:
         """Open random streams and the like, before the first step of a stack."""
 
+    def prepare(self) -> None:
+        """Compute what follows from the strength, whenever it is another."""
+
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these networks of the stack."""
         self.strength = self.strength[rows]
         self.setting.keep(rows)
+        self.prepare()
+
+    def of_layer(self, i: int) -> Tensor:
+        """Strength in layer i, [K, 1, 1]."""
+        strength = self.strength if self.strength.ndim == 1 else self.strength[:, i]
+        return strength[:, None, None]
+
+    def of_weights(self) -> Tensor:
+        """Strength of each weight, [K, 1], or [K, W] where each layer has its own."""
+        if self.strength.ndim == 1:
+            return self.strength[:, None]
+        network = self.setting.network
+        flat = self.strength.new_zeros(len(self.strength), network.n_weights)
+        for layer, strength in zip(network.weights(flat), self.strength.unbind(1)):
+            layer.copy_(strength[:, None, None].expand_as(layer))
+        return flat
+
+    def sum_over_weights(self, x: Tensor) -> Tensor:
+        """Sum [K] over x [K, W], times the strength."""
+        if self.strength.ndim == 1:
+            return self.strength * x.sum(1)
+        return (self.of_weights() * x).sum(1)
+
+    def sum_over_layers(self, parts: Iterable[Tensor]) -> Tensor:
+        """Sum [K] over a part [K] of each layer, times the strength."""
+        if self.strength.ndim == 1:
+            return self.strength * sum(parts)
+        return (self.strength * torch.stack(list(parts), 1)).sum(1)
 
     def stream(self, *shape: int, part: str = "", dtype: torch.dtype | None = None) -> Stream:
         """Open a random stream of this regularizer, `part` telling several apart."""
@@ -242,7 +296,7 @@ class Regularizer(BaseEstimator):
         raise NotImplementedError
 
     def l1_weight(self) -> Tensor:
-        """Return a, [K], where `prox` is that of ``a ||w||_1``: what lbfgs needs of it."""
+        """Return a, [K] or [K, W], where `prox` is that of ``||a w||_1``: what lbfgs needs."""
         raise NotImplementedError
 
     def project(self, weights: Weights) -> None:

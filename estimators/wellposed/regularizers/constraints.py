@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from ..ranges import Range
 from .base import Regularizer
@@ -14,7 +16,19 @@ if TYPE_CHECKING:
     from ..training.model import Weights
 
 
-class MaxNorm(Regularizer):
+class _Bound(Regularizer):
+    """Keeps a norm of weights at most at its strength, of which 0 is none."""
+
+    def prepare(self) -> None:
+        self.strength = self.strength.masked_fill(self.strength == 0, math.inf)
+
+    def shrink(self, i: int, norms: Tensor) -> Tensor:
+        """What takes layer i from these norms [K, ...] to the bound."""
+        bound = self.of_layer(i).view(-1, *[1] * (norms.ndim - 1))
+        return (bound / norms).clamp_(max=1.0)
+
+
+class MaxNorm(_Bound):
     """Largest 2-norm of each hidden unit's incoming weights, bias excluded (section 7.2).
 
     0, as for all others, is off.
@@ -24,15 +38,15 @@ class MaxNorm(Regularizer):
     typical = (5.0, 0.3)
     paper = "Srebro, Rennie and Jaakkola 2005; Hinton et al. 2012"
     needs_hidden = True
+    per_layer = "hidden weights"
 
     def project(self, weights: Weights) -> None:
-        for weight in weights.layers[:-1]:
-            norms = weight.square().sum(2, keepdim=True).sqrt_()
-            weight.mul_((self.strength[:, None, None] / norms).clamp_(max=1.0))
+        for i, weight in enumerate(weights.layers[:-1]):
+            weight.mul_(self.shrink(i, weight.square().sum(2, keepdim=True).sqrt_()))
 
 
-class NormConstraint(Regularizer):
-    """Largest 2-norm of all weights together, 0 is off (section 7.2).
+class NormConstraint(_Bound):
+    """Largest 2-norm of all weights together, 0 is off; in a list, of each layer's (section 7.2).
 
     Under sgd the constrained problem of eq. 7.25 is solved; under adam the constraint is kept, and
     training stops elsewhere.
@@ -40,15 +54,17 @@ class NormConstraint(Regularizer):
 
     name, symbol, section = "norm_constraint", "k", "7.2"
     typical = (10.0, 0.5)
+    per_layer = "weights"
 
     def project(self, weights: Weights) -> None:
-        squares = torch.stack([w.square().flatten(1).sum(1) for w in weights.layers]).sum(0)
-        shrink = (self.strength / squares.sqrt()).clamp_(max=1.0)
-        for weight in weights.layers:
-            weight.mul_(shrink[:, None, None])
+        squares = torch.stack([w.square().flatten(1).sum(1) for w in weights.layers])
+        if self.strength.ndim == 1:
+            squares[:] = squares.sum(0)
+        for i, weight in enumerate(weights.layers):
+            weight.mul_(self.shrink(i, squares[i].sqrt())[:, None, None])
 
 
-class SpectralNorm(Regularizer):
+class SpectralNorm(_Bound):
     """Largest singular value of each layer's weights, 0 is off.
 
     It bounds how much a layer can stretch a difference of its inputs (Yoshida and Miyato 2017). The
@@ -58,11 +74,12 @@ class SpectralNorm(Regularizer):
     name, symbol, section = "spectral_norm", "c", "7.2"
     typical = (10.0, 0.5)
     paper = "Yoshida and Miyato 2017"
+    per_layer = "weights"
 
     def project(self, weights: Weights) -> None:
-        for weight in weights.layers:
-            largest = torch.linalg.svdvals(weight)[:, 0]
-            weight.mul_((self.strength / largest).clamp_(max=1.0)[:, None, None])
+        for i, weight in enumerate(weights.layers):
+            largest = torch.linalg.svdvals(weight)[:, :1, None]
+            weight.mul_(self.shrink(i, largest))
 
 
 class NonNegative(Regularizer):
@@ -76,6 +93,8 @@ class NonNegative(Regularizer):
     typical = (1.0, 1.0)
     interval = Range(Real, 0, 1, closed="both")
     kind = "bool"
+    per_layer = "weights"
 
     def project(self, weights: Weights) -> None:
-        weights.flat.clamp_(min=0.0)
+        for i, weight in enumerate(weights.layers):
+            torch.where(self.of_layer(i) > 0, weight.clamp(min=0.0), weight, out=weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,12 +27,12 @@ def inverted_mask(bits: Tensor, rate: Tensor, dtype: torch.dtype) -> Tensor:
         Uniform integers; the rate is met to 2**-17.
     rate : Tensor of shape (K,)
     """
-    return _scaled(bits, *_threshold_and_scale(rate), dtype)
+    return _scaled(bits, *_threshold_and_scale(rate[:, None, None]), dtype)
 
 
 def _threshold_and_scale(rate: Tensor) -> tuple[Tensor, Tensor]:
     threshold = ((rate.double() * 65536).round() - 32768).to(torch.int16)
-    return threshold[:, None, None], (1.0 / (1.0 - rate))[:, None, None]
+    return threshold, 1.0 / (1.0 - rate)
 
 
 def _scaled(bits: Tensor, threshold: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
@@ -47,15 +47,13 @@ class _Masking(Regularizer):
     interval = Range(Real, 0, 1, closed="left")
     random = True
 
-    def begin(self, setting: Setting) -> None:
-        self._how = _threshold_and_scale(self.strength)
+    def prepare(self) -> None:
+        n = 1 if self.strength.ndim == 1 else self.strength.shape[1]
+        self._how = [_threshold_and_scale(self.of_layer(i)) for i in range(n)]
 
-    def keep(self, rows: Sequence[int]) -> None:
-        super().keep(rows)
-        self._how = _threshold_and_scale(self.strength)
-
-    def _draw(self, stream: Stream) -> Tensor:
-        return _scaled(stream.draw(), *self._how, self.setting.dtype)
+    def _draw(self, stream: Stream, layer: int = 0) -> Tensor:
+        how = self._how[min(layer, len(self._how) - 1)]
+        return _scaled(stream.draw(), *how, self.setting.dtype)
 
 
 class Dropout(_Masking):
@@ -65,17 +63,17 @@ class Dropout(_Masking):
     typical = (0.05, 0.7)
     paper = "Srivastava et al. 2014"
     needs_hidden = True
+    per_layer = "hidden units"
     instead: ClassVar = {"module": "put nn.Dropout into the module"}
 
     def begin(self, setting: Setting) -> None:
-        super().begin(setting)
         self._streams = [
             self.stream(units, setting.width, part=str(i), dtype=torch.int16)
             for i, units in enumerate(setting.network.hidden_units)
         ]
 
     def mask(self, layer: int) -> Tensor:
-        return self._draw(self._streams[layer])
+        return self._draw(self._streams[layer], layer)
 
 
 class InputDropout(_Masking):
@@ -86,7 +84,6 @@ class InputDropout(_Masking):
     paper = "Srivastava et al. 2014"
 
     def begin(self, setting: Setting) -> None:
-        super().begin(setting)
         units = setting.network.n_inputs_padded
         self._stream = self.stream(units, setting.width, dtype=torch.int16)
 
@@ -106,6 +103,7 @@ class GaussianDropout(Regularizer):
     interval = Range(Real, 0, 1, closed="left")
     random = True
     needs_hidden = True
+    per_layer = "hidden units"
 
     def begin(self, setting: Setting) -> None:
         self._streams = [
@@ -114,8 +112,8 @@ class GaussianDropout(Regularizer):
         ]
 
     def mask(self, layer: int) -> Tensor:
-        deviation = (self.strength / (1.0 - self.strength)).sqrt()
-        return 1.0 + deviation[:, None, None] * self._streams[layer].draw()
+        rate = self.of_layer(layer)
+        return 1.0 + (rate / (1.0 - rate)).sqrt() * self._streams[layer].draw()
 
 
 class DropConnect(_Masking):
@@ -124,13 +122,17 @@ class DropConnect(_Masking):
     name, symbol, section, acts_on = "dropconnect", "p", "7.12", "weights"
     typical = (0.02, 0.5)
     paper = "Wan et al. 2013"
+    per_layer = "weights"
+
+    def prepare(self) -> None:
+        self._how = [_threshold_and_scale(self.of_weights()[:, :, None])]
 
     def begin(self, setting: Setting) -> None:
-        super().begin(setting)
         self._stream = self.stream(setting.network.n_weights, dtype=torch.int16)
 
     def perturb(self, theta: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
-        kept = _scaled(self._stream.draw()[:, :, None], *self._how, self.setting.dtype)[..., 0]
+        bits = self._stream.draw()[:, :, None]
+        kept = _scaled(bits, *self._how[0], self.setting.dtype)[..., 0]
         theta = theta.clone()
         theta[:, : kept.shape[1]] *= kept
         return theta

@@ -46,6 +46,7 @@ class WeightNoise(Regularizer):
 
     name, symbol, section = "weight_noise", "eta", "7.5"
     typical = (0.001, 0.1)
+    per_layer = "weights"
     random = True
 
     def begin(self, setting: Setting) -> None:
@@ -56,7 +57,7 @@ class WeightNoise(Regularizer):
     def perturb(self, theta: Tensor, gradient: Callable[[Tensor], Tensor]) -> Tensor:
         theta = theta.clone()
         noise = self._stream.draw() * self._real
-        theta[:, : noise.shape[1]].addcmul_(self.strength[:, None], noise)
+        theta[:, : noise.shape[1]].addcmul_(self.of_weights(), noise)
         return theta
 
 

@@ -19,15 +19,16 @@ class L2(Regularizer):
 
     name, symbol, section = "l2", "alpha", "7.1.1"
     typical = (1e-5, 0.1)
+    per_layer = "weights"
 
     def value(self, weights: Weights) -> Tensor:
-        return self.strength * 0.5 * weights.flat.square().sum(1)
+        return self.sum_over_weights(weights.flat.square()) / 2
 
     def gradient(self, weights: Weights) -> Tensor:
-        return self.strength[:, None] * weights.flat
+        return self.of_weights() * weights.flat
 
     def overshoots(self, learning_rate: float, solver: str) -> str:
-        product = learning_rate * self.strength
+        product = learning_rate * self.strongest
         if solver != "sgd" or product <= 2:
             return ""
         return f"learning_rate * l2 = {product:g} > 2, so that every step overshoots"
@@ -38,16 +39,17 @@ class L1(Regularizer):
 
     name, symbol, section = "l1", "alpha", "7.1.2"
     typical = (1e-5, 0.03)
+    per_layer = "weights"
 
     def value(self, weights: Weights) -> Tensor:
-        return self.strength * weights.flat.abs().sum(1)
+        return self.sum_over_weights(weights.flat.abs())
 
     def prox(self, weights: Weights, gain: Tensor) -> None:
-        w, threshold = weights.flat, self.strength[:, None] * gain
+        w, threshold = weights.flat, self.of_weights() * gain
         w.sub_(w.clamp(-threshold, threshold))
 
     def l1_weight(self) -> Tensor:
-        return self.strength
+        return self.of_weights()
 
 
 class WeightDecay(Regularizer):
@@ -58,14 +60,15 @@ class WeightDecay(Regularizer):
 
     name, symbol, section = "weight_decay", "lambda", "7.1.1"
     typical = (1e-3, 1.0)
+    per_layer = "weights"
     paper = "Loshchilov and Hutter 2019"
     instead: ClassVar = {"lbfgs": "use l2"}
 
     def decay(self, weights: Weights, rates: Tensor) -> None:
-        weights.flat.mul_(1.0 - self.strength[:, None] * rates)
+        weights.flat.mul_(1.0 - self.of_weights() * rates)
 
     def overshoots(self, learning_rate: float, solver: str) -> str:
-        product = learning_rate * self.strength
+        product = learning_rate * self.strongest
         if product <= 1:
             return ""
         return f"learning_rate * weight_decay = {product:g} > 1, so that weights overshoot 0"
@@ -81,6 +84,7 @@ class Orthogonality(Regularizer):
     typical = (1e-4, 0.1)
     paper = "Brock et al. 2017; Bansal et al. 2018"
     needs_hidden = True
+    per_layer = "hidden weights"
 
     def begin(self, setting: Setting) -> None:
         network = setting.network
@@ -96,12 +100,13 @@ class Orthogonality(Regularizer):
         return [w @ w.mT - eye for w, eye in zip(rows, self._identities)]
 
     def value(self, weights: Weights) -> Tensor:
-        return self.strength / 4 * sum(e.square().sum((1, 2)) for e in self._excess(weights))
+        return self.sum_over_layers(e.square().sum((1, 2)) for e in self._excess(weights)) / 4
 
     def gradient(self, weights: Weights) -> Tensor:
         found = weights.at(torch.zeros_like(weights.flat))
-        for into, w, e, tall in zip(
-            found.layers, weights.layers, self._excess(weights), self._tall
+        excess = self._excess(weights)
+        for i, (into, w, e, tall) in enumerate(
+            zip(found.layers, weights.layers, excess, self._tall)
         ):
-            into.copy_(self.strength[:, None, None] * (w @ e if tall else e @ w))
+            into.copy_(self.of_layer(i) * (w @ e if tall else e @ w))
         return found.flat

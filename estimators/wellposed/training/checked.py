@@ -62,7 +62,7 @@ def padding(regularizers: Sequence[Regularizer], theta: Tensor) -> None:
 
 
 def _of_networks(r: Regularizer, moment: str, found: Any) -> Tensor:
-    shape = r.strength.shape
+    shape = r.strength.shape[:1]
     if isinstance(found, Tensor) and found.shape == shape:
         return found
     hint = "Sum over all dimensions but the first, which counts the networks of the stack."

@@ -60,7 +60,8 @@ def _l1_weights(requests: Sequence[Request], theta: Tensor) -> Tensor | None:
         return None
     weights = torch.zeros_like(theta)
     for r in proximal:
-        weights[:, : requests[0].network.n_weights] += r.l1_weight()[:, None]
+        a = r.l1_weight()
+        weights[:, : requests[0].network.n_weights] += a[:, None] if a.ndim == 1 else a
     return weights
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -24,8 +25,8 @@ class Setting:
     network : Network
     width : int
         Padded rows of a batch.
-    strengths : list of float, length K
-        As they were given, not rounded to `dtype`.
+    strengths : list, length K
+        As they were given, not rounded to `dtype`: numbers, or a tuple of them each.
     n_updates : list of int, length K
         Updates that each network makes unless something stops it.
     has_prox : bool
@@ -36,7 +37,7 @@ class Setting:
     name: str
     network: Network
     width: int
-    strengths: list[float]
+    strengths: list[Any]
     n_updates: list[int]
     has_prox: bool
     seeds: Sequence[tuple[int, int]]

@@ -45,7 +45,7 @@ def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
     has_prox = any(r.acts("prox") for r in first.regularizers.values())
     made = []
     for name, regularizer in first.regularizers.items():
-        strengths = [float(request.regularizers[name].strength) for request in requests]
+        strengths = [request.regularizers[name].strength for request in requests]
         setting = Setting(
             name=name,
             network=first.network,
