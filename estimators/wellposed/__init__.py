@@ -47,6 +47,7 @@ from .regularizers import (
     WeightDecay,
     WeightNoise,
 )
+from .search import Cocktail, cocktail
 
 if TYPE_CHECKING:
     from .together import fit_together
@@ -63,6 +64,7 @@ __all__ = [
     "BiasVarianceDisplay",
     "BiasVarianceResult",
     "ClipNorm",
+    "Cocktail",
     "DivergenceError",
     "DropConnect",
     "Dropout",
@@ -84,6 +86,7 @@ __all__ = [
     "WeightDecay",
     "WeightNoise",
     "bias_variance",
+    "cocktail",
     "decompose_log",
     "decompose_squared",
     "decompose_zero_one",

@@ -91,6 +91,7 @@ class NonNegative(Regularizer):
 
     name, symbol, section = "nonnegative", "", "7.2"
     typical = (1.0, 1.0)
+    in_cocktail = False  # a statement about the problem
     interval = Range(Real, 0, 1, closed="both")
     kind = "bool"
     per_layer = "weights"

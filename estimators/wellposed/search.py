@@ -1,0 +1,224 @@
+"""cocktail(): one search over which regularizers are on and how strong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from scipy.stats import loguniform
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from ._base import BaseNet
+from ._checks import check_combination
+from .regularizers import REGULARIZERS, Regularizer
+
+if TYPE_CHECKING:
+    import optuna
+
+_WIDTHS = ((64,), (128,), (256,), (128, 128), (256, 256))
+_CHANNELS = ((8,), (16,), (8, 16), (16, 32))
+_RATES = (1e-3, 3e-2)
+
+
+def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True) -> Cocktail:
+    """Return a search space over which regularizers are on and how strong each is.
+
+    Every draw is valid: a regularizer that the estimator's other parameters refuse is not in it,
+    and of two that exclude each other at most one is on.
+
+    Parameters
+    ----------
+    estimator : NetClassifier, NetRegressor, or a pipeline or wrapper with one of them inside
+        What is searched. A regularizer that is on already stays as it is.
+    expected : float, default=4
+        How many regularizers are on in a draw, on average.
+    architecture : bool, default=True
+        Search over ``learning_rate`` and, but for a network of your own and the linear model,
+        ``hidden_layer_sizes`` as well.
+
+    Returns
+    -------
+    Cocktail
+        A dict of parameters to distributions for `RandomizedSearchCV` and
+        `HalvingRandomSearchCV` (resource ``max_epochs``), with `suggest` for Optuna.
+
+    Raises
+    ------
+    ValueError
+        If there is not exactly one of our estimators in what is given.
+
+    References
+    ----------
+    Kadra, Lindauer, Hutter and Grabocka, *Well-tuned Simple Nets Excel on Tabular Datasets*,
+    NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import RandomizedSearchCV
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from wellposed import NetClassifier, cocktail, fit_together
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pipe = make_pipeline(StandardScaler(), NetClassifier(max_epochs=20, random_state=0))
+    >>> search = RandomizedSearchCV(pipe, cocktail(pipe), n_iter=8, cv=3, random_state=0)
+    >>> with fit_together():
+    ...     search = search.fit(X, y)
+    >>> bool(search.best_score_ > 0.9)
+    True
+
+    With Optuna, ``study.optimize(objective, n_trials=40)`` of:
+
+    >>> def objective(trial):
+    ...     candidate = clone(pipe).set_params(**cocktail(pipe).suggest(trial))
+    ...     return cross_val_score(candidate, X, y).mean()
+    """
+    prefix, net = _find(estimator)
+    candidates = {
+        name: cls
+        for name, cls in REGULARIZERS.items()
+        if cls.in_cocktail and hasattr(net, name) and not _is_on(net, name)
+        if _accepts(net, {name: cls.typical[0]})
+    }
+    excluded = [
+        {a, b}
+        for a, b in combinations(candidates, 2)
+        if not _accepts(net, {a: candidates[a].typical[0], b: candidates[b].typical[0]})
+    ]
+    others: dict[str, Any] = {}
+    if architecture:
+        others = {"learning_rate": loguniform(*_RATES)} if net.solver != "lbfgs" else {}
+        if not callable(net.network) and net.hidden_layer_sizes != ():
+            others["hidden_layer_sizes"] = _CHANNELS if net.network == "cnn" else _WIDTHS
+    share = min(1.0, expected / max(1, len(candidates)))
+    off = {name: getattr(type(net), name) for name in candidates}
+    return Cocktail(prefix, candidates, off, excluded, share, others)
+
+
+class Cocktail(dict):
+    """A search space whose parameters are drawn jointly; `cocktail` makes it.
+
+    Items are parameters and their distributions. Strengths are drawn log-uniformly from weak to
+    strong (each class's ``typical``), and are off otherwise.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        candidates: dict[str, type[Regularizer]],
+        off: dict[str, Any],
+        excluded: list[set[str]],
+        share: float,
+        others: dict[str, Any],
+    ) -> None:
+        self.prefix, self.share, self.excluded = prefix, share, excluded
+        self.regularizers, self._off, self._others = candidates, off, others
+        self._undrawn: dict[str, Any] = {}  # of the running draw
+        self._generator: Any = None  # that the running draw is from
+        super().__init__({f"{prefix}{name}": _Marginal(self, name) for name in candidates})
+        self.update({f"{prefix}{name}": values for name, values in others.items()})
+
+    def draw(self, random_state: Any = None) -> dict[str, Any]:
+        """Draw which regularizers are on and how strong: parameters for ``set_params``."""
+        rng = check_random_state(random_state)
+        on: set[str] = set()
+        for name in rng.permutation(list(self.regularizers)):
+            if rng.uniform() < self.share and not self._conflicts(name, on):
+                on.add(str(name))
+        return {
+            f"{self.prefix}{name}": _strength(cls, rng.uniform()) if name in on else self._off[name]
+            for name, cls in self.regularizers.items()
+        }
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        """Let Optuna suggest all parameters, those of `architecture` too, for ``set_params``.
+
+        Parameters
+        ----------
+        trial : optuna.Trial
+            Its parameters are named ``<regularizer> on`` and as those of the estimator.
+        """
+        suggested = {self.prefix + name: value for name, value in self._suggested_others(trial)}
+        on: set[str] = set()
+        for name, cls in self.regularizers.items():
+            key = self.prefix + name
+            suggested[key] = self._off[name]
+            if self._conflicts(name, on):
+                continue
+            if trial.suggest_categorical(f"{key} on", [False, True]):
+                on.add(name)
+                low, high = sorted(cls.typical)
+                suggested[key] = low
+                if low < high:
+                    suggested[key] = trial.suggest_float(key, low, high, log=True)
+        return suggested
+
+    def _suggested_others(self, trial: optuna.Trial) -> Iterator[tuple[str, Any]]:
+        for name, values in self._others.items():
+            if isinstance(values, tuple):
+                texts = {repr(value): value for value in values}
+                yield name, texts[trial.suggest_categorical(self.prefix + name, list(texts))]
+            else:
+                yield name, trial.suggest_float(self.prefix + name, *values.support(), log=True)
+
+    def _conflicts(self, name: str, on: set[str]) -> bool:
+        return any({name, other} in self.excluded for other in on)
+
+    def _next(self, key: str, rng: Any) -> Any:
+        """One parameter of the running draw; asked for one a second time, the next draw."""
+        if key not in self._undrawn or rng is not self._generator:
+            self._undrawn, self._generator = self.draw(rng), rng
+        return self._undrawn.pop(key)
+
+
+class _Marginal:
+    """One parameter of a joint draw, as scikit-learn asks for it."""
+
+    def __init__(self, space: Cocktail, name: str) -> None:
+        self._space, self._name = space, name
+
+    def rvs(self, random_state: Any = None) -> Any:
+        """Draw a value; with those of the other parameters it makes a valid combination."""
+        return self._space._next(self._space.prefix + self._name, check_random_state(random_state))
+
+    def __repr__(self) -> str:
+        weak, strong = self._space.regularizers[self._name].typical
+        return f"<off, or log-uniform from {weak:g} to {strong:g}>"
+
+
+def _strength(cls: type[Regularizer], share: float) -> float:
+    """From weak to strong, in equal ratios."""
+    weak, strong = map(math.log, cls.typical)
+    return math.exp(weak + share * (strong - weak))
+
+
+def _is_on(net: BaseNet, name: str) -> bool:
+    value = getattr(net, name)
+    return value.is_on if isinstance(value, Regularizer) else bool(value)
+
+
+def _accepts(net: BaseNet, params: dict[str, Any]) -> bool:
+    try:
+        check_combination(clone(net).set_params(**params))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _find(estimator: Any) -> tuple[str, BaseNet]:
+    """Return the estimator of ours, and the prefix of its parameters."""
+    if isinstance(estimator, BaseNet):
+        return "", estimator
+    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    found = {f"{name}__": value for name, value in params.items() if isinstance(value, BaseNet)}
+    if len(found) != 1:
+        inside = ", ".join(name.removesuffix("__") for name in found) or "none"
+        raise ValueError(
+            "cocktail() needs a NetClassifier or NetRegressor, or a pipeline or wrapper with one "
+            f"of them inside; {type(estimator).__name__} has {inside}. Call it with the network "
+            "itself, and put the step's name and '__' before the names it returns."
+        )
+    return next(iter(found.items()))
