@@ -193,10 +193,12 @@ class BaseNet(FittedNet):
         early = self.early_stopping
         network = network or self._make_network(arrays, seed)
         _checks.check_layers(self, on, network)
+        loss = self._targets.loss(target.shape[1])
+        _checks.check_network(self, on, network, loss)
         _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
         return Request(
             network=network,
-            loss=self._targets.loss(target.shape[1]),
+            loss=loss,
             rows=self._rows(arrays),
             seed=seed,
             solver=self.solver,

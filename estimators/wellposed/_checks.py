@@ -197,6 +197,14 @@ def check_module(estimator: Any, network: Network) -> None:
             )
 
 
+def check_network(estimator: Any, on: dict[str, Regularizer], network: Network, loss: str) -> None:
+    """Refuse regularizers that have no meaning for this network and this loss."""
+    for name, regularizer in on.items():
+        why = regularizer.why_not(network, loss)
+        if why:
+            raise ValueError(f"{shown(estimator, name)} {why}")
+
+
 def _nothing_in_module(regularizer: Regularizer, network: Network) -> str:
     """What a regularizer acts on and is not there, or ""."""
     module = "the module that network=callable built has"

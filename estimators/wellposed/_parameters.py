@@ -112,6 +112,7 @@ class Parameters(BaseEstimator):
     norm_constraint: Strength = strength(r.NormConstraint, default=None)
     spectral_norm: Strength = strength(r.SpectralNorm, default=None)
     nonnegative: Strength = strength(r.NonNegative, default=False)
+    augment: Strength = strength(r.Augment, default=0.0)
     dropout: Strength = strength(r.Dropout, default=0.0)
     input_dropout: Strength = strength(r.InputDropout, default=0.0)
     gaussian_dropout: Strength = strength(r.GaussianDropout, default=0.0)

@@ -32,6 +32,11 @@ class Network(Protocol):
         ...
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """(channels, height, width) of the images that a row is taken for, if it is one."""
+        ...
+
+    @property
     def layers(self) -> Sequence[Any]:
         """One item for each layer with weights."""
         ...

@@ -100,6 +100,10 @@ class ConvNet(Flat):
         return tuple(shapes)
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.shape
+
+    @property
     def n_inputs(self) -> int:
         return math.prod(self.shape)
 

@@ -83,6 +83,11 @@ class Flat:
         self.__init__(**state)  # type: ignore[misc]
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """What images a row is taken for: none."""
+        return None
+
+    @property
     def n_weights(self) -> int:
         """Padded number of weights: the first columns of ``theta``, those that are penalised."""
         return self.layers[-1].weight.stop

@@ -77,6 +77,7 @@ class ModuleNetwork:
     """
 
     exact_rows = True  # padding rows would count in batch statistics
+    image_shape = None  # what a row is, its author knows
 
     def __init__(
         self, factory: Factory, n_inputs: int, n_outputs: int, seed: int, dtype: torch.dtype

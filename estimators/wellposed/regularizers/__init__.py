@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .activations import ActivityL1
 from .adversarial import Adversarial
+from .augmentation import Augment
 from .averaging import EMA, Averaging
 from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
@@ -16,6 +17,7 @@ from .weights import L1, L2, Orthogonality, WeightDecay
 REGULARIZERS: dict[str, type[Regularizer]] = {
     regularizer.name: regularizer
     for regularizer in (
+        Augment,
         InputNoise,
         InputDropout,
         LabelNoise,
@@ -52,6 +54,7 @@ __all__ = [
     "SAM",
     "ActivityL1",
     "Adversarial",
+    "Augment",
     "Averaging",
     "ClipNorm",
     "DropConnect",

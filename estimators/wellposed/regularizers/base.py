@@ -184,6 +184,10 @@ class Regularizer(BaseEstimator):
             return "has a proximal step, which lbfgs takes of the 1-norm only"
         return ""
 
+    def why_not(self, network: Network, loss: str) -> str:
+        """Why it has no meaning for this network and this loss, with what to do, or ""."""
+        return ""
+
     @property
     def has_l1_weight(self) -> bool:
         return type(self).l1_weight is not Regularizer.l1_weight
@@ -321,6 +325,11 @@ def _fingerprint(option: Any) -> Any:
         return joblib.hash(option)
     except (pickle.PicklingError, AttributeError, TypeError):
         return id(option)
+
+
+def uniform(bits: Tensor, dtype: torch.dtype) -> Tensor:
+    """Numbers in (0, 1) of 16 random bits each."""
+    return (bits.to(dtype) + (2.0**15 + 0.5)) / 2.0**16
 
 
 def row_norms(x: Tensor) -> Tensor:

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .._streams import Stream
 from ..networks import Network
+
+if TYPE_CHECKING:
+    from .request import Rows
 
 
 @dataclass
@@ -32,6 +35,8 @@ class Setting:
     has_prox : bool
         Whether a regularizer of the stack makes proximal steps.
     seeds : sequence of (seed, generation), length K
+    rows : list of Rows, length K
+        What each network is trained on.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Setting:
     seeds: Sequence[tuple[int, int]]
     dtype: torch.dtype
     device: torch.device
+    rows: list[Rows]
     _streams: list[Stream] = field(default_factory=list)
 
     @cached_property
@@ -67,5 +73,6 @@ class Setting:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these networks of the stack."""
+        self.rows = [self.rows[k] for k in rows]
         for stream in self._streams:
             stream.keep(rows)

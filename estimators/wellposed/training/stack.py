@@ -56,6 +56,7 @@ def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
             seeds=[(request.seed, request.updates_before) for request in requests],
             dtype=first.rows.table.dtype,
             device=first.rows.table.device,
+            rows=[request.rows for request in requests],
         )
         made.append(regularizer.in_stack(strengths, setting))
     return made

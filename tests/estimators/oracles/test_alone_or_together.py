@@ -23,8 +23,15 @@ from wellposed.training import train
 from wellposed.training.request import Request, Rows
 
 SIZES = [1, 2, 3, 16, 33, 64]
+
+
+def jittered(x, rng):
+    return x + rng.normal(size=x.shape)
+
+
 #: What a stack has in common, besides strengths.
 OPTIONS = {
+    "augment": [{}, {"noise": 0.2}, {"swap": 0.5}, {"function": jittered}],
     "adversarial": [
         {},
         {"steps": 3},

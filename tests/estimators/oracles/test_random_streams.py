@@ -83,23 +83,30 @@ def own_module(n_inputs, n_outputs):
 
 
 @pytest.mark.parametrize(
-    ("network", "purposes"),
-    [  # split, init, batches, noise of inputs, weights and gradients, dropout of inputs and
-        # weights, noise of labels (two); dropout of layers, of two kinds; own layers
-        ({"hidden_layer_sizes": (8, 8)}, 10 + 2 * 2),
-        ({"hidden_layer_sizes": (8, 8, 8)}, 10 + 2 * 3),
-        ({"network": "cnn", "hidden_layer_sizes": (2,)}, 10 + 2 * 1),
-        ({"network": own_module}, 10 + 2 * 1 + 1),
+    "network",
+    [
+        {"hidden_layer_sizes": (8, 8)},
+        {"hidden_layer_sizes": (8, 8, 8)},
+        {"network": "cnn", "hidden_layer_sizes": (2,)},
+        {"network": own_module},
     ],
+    ids=str,
 )
-def test_every_purpose_has_a_stream_of_its_own(monkeypatch, network, purposes):
-    seeds = set()
+def test_every_purpose_has_a_stream_of_its_own(monkeypatch, network):
+    """No two regularizers, layers or parts draw the same numbers, nor does training itself."""
+    seeds, opened = {}, []
 
-    def spy(*args):
-        rng = generator(*args)
-        seeds.add(rng.initial_seed())
+    def spy(seed, name, generation=0):
+        rng = generator(seed, name, generation)
+        seeds.setdefault(name, set()).add(rng.initial_seed())
         return rng
 
+    def open_stream(self, name, *args):
+        opened.append(name)
+        return original(self, name, *args)
+
+    original = Stream.__init__
+    monkeypatch.setattr(Stream, "__init__", open_stream)
     for name, module in list(sys.modules.items()):
         if name.startswith("wellposed") and getattr(module, "generator", None) is generator:
             monkeypatch.setattr(module, "generator", spy)
@@ -108,11 +115,15 @@ def test_every_purpose_has_a_stream_of_its_own(monkeypatch, network, purposes):
     random = {name: ON[name] for name, r in REGULARIZERS.items() if r.random}
     net = NetClassifier(**network, batch_size=16, max_epochs=2, early_stopping=True, **random)
     net.set_params(random_state=7).fit(X, y)
-    assert len(seeds) == purposes
-    seeds_of_one = set(seeds)
+    assert len(opened) == len(set(opened))
+    own = {"module"} if "network" in network and callable(network["network"]) else set()
+    assert seeds.keys() - set(opened) == {"init", "batches", "validation split"} | own
+    assert {name.partition(".")[0] for name in opened} == set(random)
+    seeds_of_one = set().union(*seeds.values())
+    assert len(seeds_of_one) == len(seeds)
     seeds.clear()
     net.set_params(random_state=8).fit(X, y)
-    assert not seeds & seeds_of_one
+    assert not set().union(*seeds.values()) & seeds_of_one
 
 
 def test_strength_changes_nothing_drawn(monkeypatch):
