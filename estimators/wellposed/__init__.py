@@ -19,6 +19,7 @@ from .bias_variance import (
     decompose_squared,
     decompose_zero_one,
 )
+from .displays import RegularizationPathDisplay, TrainingCurveDisplay
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
 from .regularizers import (
@@ -83,8 +84,10 @@ __all__ = [
     "NonNegative",
     "NormConstraint",
     "Orthogonality",
+    "RegularizationPathDisplay",
     "Regularizer",
     "SpectralNorm",
+    "TrainingCurveDisplay",
     "WeightDecay",
     "WeightNoise",
     "bias_variance",

@@ -150,6 +150,8 @@ class BaseNet(FittedNet):
         outcome = self._run(request)
         if not first:
             outcome.loss_curve = self.loss_curve_ + outcome.loss_curve
+            before = self.objective_parts_
+            outcome.parts = {n: before.get(n, []) + part for n, part in outcome.parts.items()}
         outcome.n_epochs = len(outcome.loss_curve)
         self._set_fitted(request, outcome, outcome)
         return self
@@ -308,6 +310,7 @@ class BaseNet(FittedNet):
         self.n_iter_ = final.n_epochs
         self.loss_curve_ = final.loss_curve
         self.loss_ = final.loss_curve[-1]
+        self.objective_parts_ = final.parts
         self.n_outputs_ = request.rows.n_targets
         self.n_layers_ = len(request.network.layers) + 1
         self.t_ = final.state.n_updates

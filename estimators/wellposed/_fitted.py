@@ -42,6 +42,9 @@ class FittedNet(Parameters):
         of the second training, on all rows.
     loss_ : float
         The last of them.
+    objective_parts_ : dict of str to list of float
+        What each penalty and term of the regularizers has added to them, by name; of lbfgs at its
+        end alone.
     validation_loss_curve_, validation_scores_ : list of float
         Loss, and accuracy or R^2, on the validation rows after each epoch.
     best_epoch_ : int

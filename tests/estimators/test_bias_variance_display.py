@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from wellposed._axes import set_value_axis
 from wellposed.bias_variance import (
     BiasVarianceDisplay,
     KnownTruth,
@@ -17,7 +18,6 @@ from wellposed.bias_variance import (
     decompose_squared,
     decompose_zero_one,
 )
-from wellposed.bias_variance.axes import set_value_axis
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
-from .axes import PALETTE, axes_or_new, is_numeric, set_value_axis
+from .._axes import PALETTE, axes_or_new, is_numeric, set_value_axis
 from .fitting import bias_variance_of
 from .result import COMPONENT_LABELS, BiasVarianceResult
 

@@ -36,12 +36,15 @@ class Gradient:
         The gradient of the last call; ``w`` is its weights' part.
     z : Tensor of shape (K, n_outputs, width)
         Outputs of the last call.
+    of_terms : dict of str to Tensor of shape (K,)
+        The terms of the last call.
     """
 
     def __init__(
         self, model: Model, like: Tensor, width: int, terms: Sequence[Regularizer] = ()
     ) -> None:
         self.network, self.terms = model.network, terms
+        self.of_terms: dict[str, Tensor] = {}
         self._loss = LOSSES[model.loss]
         self.flat = torch.zeros_like(like)
         self.w = self.flat[:, : self.network.n_weights]
@@ -72,7 +75,9 @@ class Gradient:
         model = replace(model, parameters=(weights, biases), _pass=None)
         total = model.counted_J(batch)
         for r in self.terms:
-            total = total + checked.term(r, model, batch)
+            term = checked.term(r, model, batch)
+            self.of_terms[r.setting.name] = term.detach()
+            total = total + term
         grads = torch.autograd.grad(total.sum(), (*weights, *biases), allow_unused=True)
         for into, grad in zip((*self._parts[0], *self._parts[1]), grads):
             into.zero_() if grad is None else into.copy_(grad)

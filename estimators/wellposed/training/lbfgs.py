@@ -37,6 +37,17 @@ class _Objective:
             self._gradient.w += checked.gradient(r, weights)
         return value, self._gradient.flat.clone()
 
+    def parts(self, theta: Tensor) -> dict[str, Tensor]:
+        """What each term and penalty adds to the objective, [K]."""
+        self._restrict(theta, torch.arange(len(theta)))
+        network = self._model.network
+        if self._moments["term"]:
+            with network.uncounted():
+                self._gradient(self._model, self._rows)
+        weights = Weights(network, theta[:, : network.n_weights])
+        values = {r.setting.name: checked.value(r, weights) for r in self._moments["value"]}
+        return {**self._gradient.of_terms, **values}
+
     def _restrict(self, theta: Tensor, active: Tensor) -> None:
         requests = [self._requests[k] for k in active.tolist()]
         first = requests[0]
@@ -78,8 +89,9 @@ def minimize_objective(
         for k, value in zip(iteration[0].tolist(), iteration.value.tolist()):
             curves[k].append(value)
 
+    objective = _Objective(requests)
     result = minimize(
-        _Objective(requests),
+        objective,
         theta,
         l1=_l1_weights(requests, theta),
         tol=theta.new_tensor([request.tol for request in requests]),
@@ -87,12 +99,14 @@ def minimize_objective(
         callback=record,
     )
     checked.padding(make_regularizers(requests), result.theta)
+    parts = objective.parts(result.theta)
     outcomes = []
     for k, (request, curve) in enumerate(zip(requests, curves)):
         n_iter = int(result.n_iter[k])
         outcome = Outcome(State(result.theta[k].clone(), [], request.updates_before + n_iter))
         outcome.n_epochs = n_iter
         outcome.loss_curve = curve or [float(result.value[k])]
+        outcome.parts = {name: [float(part[k])] for name, part in parts.items()}
         outcome.reached = bool(result.converged[k])
         outcome.optimality = float(result.optimality[k])
         if result.failed[k]:

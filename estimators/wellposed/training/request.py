@@ -234,6 +234,8 @@ class Outcome:
     ----------
     loss_curve : list of float
         Objective of each epoch: mean loss of its updates plus the penalties at its end.
+    parts : dict of str to list of float
+        What each penalty and term adds to the objective of each epoch, by name.
     validation_curve : list of float
         Loss J on the validation rows after each epoch.
     validation_scores : list of float
@@ -253,6 +255,7 @@ class Outcome:
     state: State
     n_epochs: int = 0
     loss_curve: list[float] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=dict)
     validation_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     best_epoch: int | None = None

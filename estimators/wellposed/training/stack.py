@@ -128,7 +128,8 @@ class Stack:
         self._lengths = [request.n_batches for request in self.requests]
         self._last = [request.n_updates for request in self.requests]  # update to make
         self._ends = [min(pair) for pair in zip(self._lengths, self._last)]
-        self._loss_sum = self.theta.new_zeros(len(self.requests))
+        names = ["objective", *(r.setting.name for r in self.moments["term"])]
+        self._sums = {name: self.theta.new_zeros(len(self.requests)) for name in names}
 
     def _view(self) -> None:
         """Make the views and buffers of the networks that are in the stack now."""
@@ -167,7 +168,9 @@ class Stack:
         self.n_updates += 1
         for r in self.moments["follow"]:
             r.follow(self.theta, self.n_updates)
-        self._loss_sum += J
+        self._sums["objective"] += J
+        for name, term in self.gradient.of_terms.items():
+            self._sums[name] += term
         if self.on_batch_end is not None:
             self.on_batch_end(self, batch, J)
 
@@ -219,8 +222,13 @@ class Stack:
                 raise Abandoned
             self.step()
         rows = [k for k, end in enumerate(self._ends) if end == until]
-        for k, loss, finite in zip(rows, *self._epoch_losses(rows)):
-            self._close_epoch(k, loss, finite)
+        parts = self._epoch_parts(rows)
+        finite = (
+            self.theta.sum(1) * 0 + parts["objective"] * 0 == 0
+        ).tolist()  # nan unless all are
+        numbers = {name: part.tolist() for name, part in parts.items()}
+        for k in rows:
+            self._close_epoch(k, {name: part[k] for name, part in numbers.items()}, finite[k])
         return rows
 
     @torch.no_grad()
@@ -234,26 +242,25 @@ class Stack:
         self.optimizer.slots = [slot[None] for slot in state.slots]
         self._view()
 
-    def _epoch_losses(self, rows: list[int]) -> tuple[list[float], list[bool]]:
-        """The objectives of the epochs that end, and whether they and the parameters are finite."""
-        objective = self._loss_sum
-        n_batches = [self.n_updates - start for start in self._starts]
-        if max(n_batches) > 1:
-            objective = objective / objective.new_tensor(n_batches)
+    def _epoch_parts(self, rows: list[int]) -> dict[str, Tensor]:
+        """The objectives [K] of the epochs that end, and what terms and penalties add to them."""
+        n_batches = self.theta.new_tensor([self.n_updates - start for start in self._starts])
+        parts = {name: total / n_batches for name, total in self._sums.items()}
         for r in self.moments["value"]:
-            objective = objective + checked.value(r, self.weights)
-        losses = objective.tolist()
-        finite = (self.theta.sum(1) * 0 + objective * 0).tolist()  # nan unless all are
-        if len(rows) == len(losses):
-            self._loss_sum = torch.zeros_like(self._loss_sum)
-        else:
-            self._loss_sum[rows] = 0.0
-        return [losses[k] for k in rows], [finite[k] == 0 for k in rows]
+            value, name = checked.value(r, self.weights), r.setting.name
+            parts["objective"] = parts["objective"] + value
+            parts[name] = parts[name] + value if name in parts else value
+        for total in self._sums.values():
+            total[rows] = 0.0
+        return parts
 
-    def _close_epoch(self, k: int, loss: float, finite: bool) -> None:
+    def _close_epoch(self, k: int, parts: dict[str, float], finite: bool) -> None:
+        loss = parts.pop("objective")
         request, outcome = self.requests[k], self.progress[k]
         outcome.n_epochs += 1
         outcome.loss_curve.append(loss)
+        for name, part in parts.items():
+            outcome.parts.setdefault(name, []).append(part)
         self._starts[k] = self.n_updates
         self._ends[k] = min(self._ends[k] + self._lengths[k], self._last[k])
         if not finite:  # or its sum has overflown
@@ -321,7 +328,7 @@ class Stack:
         if not rows:
             return
         self.theta = self.theta[rows]
-        self._loss_sum = self._loss_sum[rows]
+        self._sums = {name: total[rows] for name, total in self._sums.items()}
         if self._batch is not None:
             self._batch = Batch(*(part[rows] for part in self._batch))
         self.optimizer.keep(rows)
