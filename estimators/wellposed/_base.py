@@ -194,7 +194,6 @@ class BaseNet(FittedNet):
         size: Any = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
         early = self.early_stopping
         network = network or self._make_network(arrays, seed)
-        _checks.check_layers(self, on, network)
         loss = self._targets.loss(target.shape[1])
         _checks.check_network(self, on, network, loss)
         _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)

@@ -170,7 +170,7 @@ def _check_pairs(estimator: Any, on: dict[str, Regularizer]) -> None:
             )
 
 
-def check_layers(estimator: Any, on: dict[str, Regularizer], network: Network) -> None:
+def _check_layers(estimator: Any, on: dict[str, Regularizer], network: Network) -> None:
     """Refuse lists of strengths that have another length than the network."""
     for name, regularizer in on.items():
         if not isinstance(regularizer.strength, tuple):
@@ -203,6 +203,7 @@ def check_network(estimator: Any, on: dict[str, Regularizer], network: Network, 
         why = regularizer.why_not(network, loss)
         if why:
             raise ValueError(f"{shown(estimator, name)} {why}")
+    _check_layers(estimator, on, network)
 
 
 def _nothing_in_module(regularizer: Regularizer, network: Network) -> str:

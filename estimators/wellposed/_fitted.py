@@ -29,6 +29,8 @@ class FittedNet(Parameters):
         Weights (n_in, n_out) and biases (n_out,) of each layer, as in scikit-learn's MLP.
     coef_, intercept_ : ndarray
         Those of the linear model.
+    feature_importances_ : ndarray of shape (n_features,)
+        2-norm of the weights that leave each input, which `SelectFromModel` asks for.
     net_ : skorch.NeuralNet
         The fitted network.
     regularizers_ : dict of str to Regularizer
@@ -147,6 +149,22 @@ class FittedNet(Parameters):
         if not self.intercepts_:
             return self._targets.squeeze(np.zeros(self.n_outputs_))
         return self._targets.squeeze(self.intercepts_[0])
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """2-norm (n_features,) of the weights of the first layer that leave each input."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(
+                "feature_importances_ is there once the model is fitted. Call fit."
+            )
+        network = self._network
+        if not network.inputs_have_columns:
+            raise AttributeError(
+                "feature_importances_ are norms of the weights that leave each input, and the "
+                "first layer of this network does not have weights of its own for each."
+            )
+        first = network.weights(self._state.theta[None, : network.n_weights])[0][0]
+        return first[:, : network.n_inputs].norm(dim=0).numpy(force=True)
 
     def _check_linear(self, name: str) -> None:
         if not self.__sklearn_is_fitted__():

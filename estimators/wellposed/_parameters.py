@@ -106,6 +106,7 @@ class Parameters(BaseEstimator):
     )
     l2: Strength = strength(r.L2, default=0.0)
     l1: Strength = strength(r.L1, default=0.0)
+    group_l1: Strength = strength(r.GroupL1, default=0.0)
     orthogonality: Strength = strength(r.Orthogonality, default=0.0)
     weight_decay: Strength = strength(r.WeightDecay, default=0.0)
     max_norm: Strength = strength(r.MaxNorm, default=None)

@@ -62,6 +62,11 @@ class Network(Protocol):
         ...
 
     @property
+    def inputs_have_columns(self) -> bool:
+        """Whether the first weights have a column for each input."""
+        ...
+
+    @property
     def exact_rows(self) -> bool:
         """Whether batches must not be padded with rows; such a network is a stack of one."""
         ...

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,7 @@ class ConvNet(Flat):
     [(9, 8), (72, 16), (64, 10)]
     """
 
+    inputs_have_columns: ClassVar[bool] = False  # pixels share their weights
     shape: tuple[int, int, int]
     n_outputs: int
     hidden_layer_sizes: tuple[int, ...] = ()

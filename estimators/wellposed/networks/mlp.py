@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class MLP(Flat):
         Whether units have biases.
     """
 
+    inputs_have_columns: ClassVar[bool] = True
     n_inputs: int
     n_outputs: int
     hidden_layer_sizes: tuple[int, ...] = ()

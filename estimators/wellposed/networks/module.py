@@ -112,6 +112,7 @@ class ModuleNetwork:
                 self.n_weights = at
         self.size, self._names, self._others = at, names, others
         first = module.get_submodule(weights[0].rpartition(".")[0]) if weights else None
+        self.inputs_have_columns = isinstance(first, nn.Linear) and first.in_features == n_inputs
         self._linears = [
             layer
             for layer in module.modules()

@@ -10,6 +10,7 @@ from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
 from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout
 from .gradients import ClipNorm, GradientNoise
+from .groups import GroupL1
 from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
 from .sharpness import SAM
 from .weights import L1, L2, Orthogonality, WeightDecay
@@ -31,6 +32,7 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         ActivityL1,
         L2,
         L1,
+        GroupL1,
         Orthogonality,
         ClipNorm,
         GradientNoise,
@@ -61,6 +63,7 @@ __all__ = [
     "Dropout",
     "GaussianDropout",
     "GradientNoise",
+    "GroupL1",
     "InputDropout",
     "InputNoise",
     "LabelNoise",

@@ -38,6 +38,7 @@ OPTIONS = {
         {"norm": 2, "clean": 0.0},
         {"norm": 2, "steps": 2, "clean": 0.3},
     ],
+    "group_l1": [{}, {"groups": [[0]]}],
     "sam": [{}, {"adaptive": True}],
 }
 structures = st.fixed_dictionaries(

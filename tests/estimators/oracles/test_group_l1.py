@@ -1,0 +1,173 @@
+"""Penalties on the weights that leave each input: whole features are off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import Lasso, MultiTaskLasso
+from sklearn.pipeline import make_pipeline
+from torch import nn
+
+from wellposed import NetClassifier, NetRegressor
+from wellposed.networks import MLP
+from wellposed.regularizers import GroupL1
+from wellposed.training.model import Weights
+from wellposed.training.setting import Setting
+
+CONVERGED = {"solver": "sgd", "learning_rate": 0.1, "batch_size": None, "max_epochs": 4000}
+
+
+def standardised(regression, *shape):
+    X, y = regression(*shape)
+    return (X - X.mean(0)) / X.std(0), y
+
+
+class TestLinearModels:
+    @pytest.mark.parametrize("alpha", [0.05, 0.3, 1.0])
+    @pytest.mark.parametrize("momentum", [0.0, 0.9])
+    def test_several_outputs_are_multi_task_lasso(self, regression, alpha, momentum):
+        X, Y = standardised(regression, 60, 12, 3)
+        net = NetRegressor((), group_l1=alpha, momentum=momentum, **CONVERGED).fit(X, Y)
+        expected = MultiTaskLasso(alpha, tol=1e-14, max_iter=100_000).fit(X, Y)
+        np.testing.assert_array_equal(net.coef_ != 0, expected.coef_ != 0)
+        distance = np.linalg.norm(net.coef_ - expected.coef_)
+        assert distance <= 1e-6 * np.linalg.norm(expected.coef_)
+        np.testing.assert_allclose(net.intercept_, expected.intercept_, rtol=1e-6)
+
+    def test_one_output_is_lasso(self, regression):
+        X, y = standardised(regression, 60, 12)
+        net = NetRegressor((), group_l1=0.2, **CONVERGED).fit(X, y)
+        expected = Lasso(0.2, tol=1e-14, max_iter=100_000).fit(X, y).coef_
+        np.testing.assert_array_equal(net.coef_ != 0, expected != 0)
+        np.testing.assert_allclose(net.coef_, expected, rtol=1e-6, atol=1e-9)
+
+    def test_classes_satisfy_the_subgradient_conditions(self):
+        X, y = load_iris(return_X_y=True)
+        X = (X - X.mean(0)) / X.std(0)
+        net = NetClassifier((), group_l1=0.05, **CONVERGED).fit(X, y)
+        slope = (net.predict_proba(X) - np.eye(3)[y]).T @ X / len(X)
+        norms = np.linalg.norm(net.coef_, axis=0)
+        on = norms > 0
+        assert 0 < on.sum() < 4
+        np.testing.assert_allclose(slope[:, on], -0.05 * net.coef_[:, on] / norms[on], atol=1e-7)
+        assert (np.linalg.norm(slope[:, ~on], axis=0) <= 0.05).all()
+
+    def test_adam_ends_in_the_same_place(self, regression):
+        """At a fixed point every step size gives the same conditions."""
+        X, Y = standardised(regression, 60, 12, 3)
+        net = NetRegressor((), group_l1=0.3, learning_rate=0.02, batch_size=None, max_epochs=6000)
+        expected = MultiTaskLasso(0.3, tol=1e-14).fit(X, Y).coef_
+        found = net.fit(X, Y).coef_
+        np.testing.assert_array_equal(found != 0, expected != 0)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+    def test_groups_of_inputs_go_together(self, regression):
+        """Conditions with the strength ``sqrt(m) * alpha`` of a group of m inputs."""
+        X, y = standardised(regression, 80, 9)
+        groups, alpha = [[0, 4, 5], [1, 8]], 0.35
+        net = NetRegressor((), group_l1=GroupL1(alpha, groups=groups), **CONVERGED).fit(X, y)
+        slope = X.T @ (net.predict(X) - y) / len(X)
+        n_on = 0
+        for group in [*groups, [2], [3], [6], [7]]:
+            w, g, strength = net.coef_[group], slope[group], alpha * len(group) ** 0.5
+            n_on += bool(w.any())
+            if w.any():
+                np.testing.assert_allclose(g, -strength * w / np.linalg.norm(w), atol=1e-7)
+            else:
+                assert np.linalg.norm(g) <= strength
+        assert 0 < n_on < 6
+
+
+@pytest.mark.parametrize("groups", [None, [[0, 2], [1, 3, 4]]])
+def test_the_step_under_unequal_gains_is_the_minimum(groups):
+    """``sum (w - v)^2 / (2 gain) + alpha sum ||w_j||`` by a general minimiser."""
+    network, rng = MLP(6, 1, (5,)), np.random.default_rng(0)
+    shape = len(network.layers[0:1]), network.n_weights
+    setting = Setting("group_l1", network, 16, [0.3], [1], True, [(0, 0)], torch.float64, "cpu", [None])
+    r = GroupL1(0.3, groups=groups).in_stack([0.3], setting)
+    weights = Weights(network, torch.zeros(shape, dtype=torch.float64))
+    gain = torch.from_numpy(np.exp(1.5 * rng.normal(size=shape)))
+    v, g = 0.4 * rng.normal(size=(5, 6)), weights.at(gain).layers[0][0, :5, :6].numpy()
+    weights.layers[0][0, :5, :6] = torch.from_numpy(v)
+    r.prox(weights, gain)
+    found = weights.layers[0][0, :5, :6].numpy()
+    n_off = 0
+    for group in (groups or []) + [[j] for j in range(6) if not groups or j == 5]:
+        alpha = 0.3 * len(group) ** 0.5
+        w, v_j, g_j = (part[:, group].ravel() for part in (found, v, g))
+        if not w.any():
+            n_off += 1
+            assert np.linalg.norm(v_j / g_j) <= alpha
+            continue
+
+        def objective(w, v=v_j, g=g_j, a=alpha):
+            return ((w - v) ** 2 / (2 * g)).sum() + a * np.linalg.norm(w)
+
+        np.testing.assert_allclose((v_j - w) / g_j, alpha * w / np.linalg.norm(w), rtol=1e-9)
+        assert objective(w) <= minimize(objective, v_j).fun + 1e-12
+    assert groups or 0 < n_off < 6
+
+
+def test_inputs_of_a_deep_network_are_switched_off_and_selected():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 10))
+    y = np.sin(X[:, 1]) + X[:, 4] * X[:, 7]
+    net = NetRegressor((32,), group_l1=0.1, learning_rate=0.02, max_epochs=600, random_state=0)
+    for solver in ("adam", "sgd"):
+        net.set_params(solver=solver).fit(X, y)
+        norms = np.linalg.norm(net.coefs_[0], axis=1)
+        np.testing.assert_allclose(net.feature_importances_, norms, rtol=1e-12)
+        assert np.flatnonzero(norms).tolist() == [1, 4, 7]
+    kept = SelectFromModel(net, threshold=1e-12)
+    pipe = make_pipeline(kept, clone(net).set_params(group_l1=0)).fit(X, y)
+    assert pipe[0].get_support(indices=True).tolist() == [1, 4, 7]
+    assert pipe[1].n_features_in_ == 3
+
+
+def of_images(n_inputs, n_outputs):
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, n_outputs)
+    )
+
+
+def of_rows(n_inputs, n_outputs):
+    return nn.Sequential(nn.Linear(n_inputs, 8), nn.Tanh(), nn.Linear(8, n_outputs))
+
+
+def test_networks_of_other_kinds_take_part_or_are_refused():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200] / 16, y[:200]
+    net = NetClassifier((4,), group_l1=0.05, learning_rate=0.02, max_epochs=20, random_state=0)
+    own = clone(net).set_params(network=of_rows).fit(X, y)
+    off = own.feature_importances_ == 0
+    assert off[0]  # this pixel is 0 in all images
+    assert 0 < off.sum() < 64
+    for network in ("cnn", of_images):
+        with pytest.raises(ValueError, match=r"group_l1=0.05 switches inputs off, .* group_l1=0"):
+            clone(net).set_params(network=network).fit(X, y)
+        with pytest.raises(AttributeError, match="norms of the weights that leave each input"):
+            _ = clone(net).set_params(network=network, group_l1=0).fit(X, y).feature_importances_
+    with pytest.raises(ValueError, match=r"group_l1=0\.05 has a proximal step, which lbfgs"):
+        clone(net).set_params(solver="lbfgs").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentence"),
+    [
+        ([[0, 1], [1, 2]], r"group_l1=.*has the group \[1, 2\], and no input may be in two places"),
+        ([[0, 0]], "no input may be in two places"),
+        ([[0, 4]], r"lists of columns of X, from 0 to 3"),
+        ([[]], "lists of columns"),
+        (["petal"], "lists of columns"),
+        (3, "'groups' parameter of GroupL1 must be"),
+    ],
+)
+def test_groups_that_make_no_sense(groups, sentence):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=sentence):
+        NetClassifier((4,), group_l1=GroupL1(0.1, groups=groups)).fit(X, y)
