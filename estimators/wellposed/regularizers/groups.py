@@ -54,12 +54,14 @@ class GroupL1(Regularizer):
         super().__init__(strength)
         self.groups = groups
 
-    def why_not_network(self, network: Network) -> str:
+    def why_not(self, network: Network, loss: str) -> str:
         if not network.inputs_have_columns:
             return (
-                "switches inputs off, and the first layer does not have weights of its own for each"
+                "switches inputs off, and the first layer of this network does not have weights of "
+                "its own for each. Set group_l1=0, or use l1 or network='mlp'."
             )
-        return _wrong_groups(self.groups, network.n_inputs)
+        why = _wrong_groups(self.groups, network.n_inputs)
+        return f"{why}. Change groups, or leave them out." if why else ""
 
     def begin(self, setting: Setting) -> None:
         network = setting.network
