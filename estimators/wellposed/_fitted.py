@@ -112,6 +112,11 @@ class FittedNet(Parameters):
 
         save(self, path)
 
+    def _sk_visual_block_(self) -> Any:
+        from ._html import visual_block
+
+        return visual_block(self)
+
     # ------------------------------------------------------------------ outputs
 
     def __sklearn_tags__(self) -> Any:
