@@ -196,6 +196,7 @@ class BaseNet(FittedNet):
         network = network or self._make_network(arrays, seed)
         loss = self._targets.loss(target.shape[1])
         _checks.check_network(self, on, network, loss)
+        _checks.check_batches(self, network, min(int(size), arrays.n))
         _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
         return Request(
             network=network,
@@ -229,10 +230,15 @@ class BaseNet(FittedNet):
             return network
         hidden = _checks.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
+        more: dict[str, Any] = {"normalization": self.normalization, "skip": bool(self.skip)}
         if self.network == "cnn":
             from .networks.conv import ConvNet, image_shape
 
-            return ConvNet(image_shape(n_inputs), n_outputs, *how)
+            return ConvNet(image_shape(n_inputs), n_outputs, *how, **more)
+        if any(more.values()):
+            from .networks.residual import ResidualMLP
+
+            return ResidualMLP(n_inputs, n_outputs, *how, **more)
         return MLP(n_inputs, n_outputs, *how)
 
     def _run(self, request: Request) -> Outcome:

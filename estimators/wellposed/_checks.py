@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
@@ -140,6 +141,7 @@ def check_combination(estimator: Any) -> dict[str, Regularizer]:
                     f"{shown(estimator, name)} acts on hidden units, and hidden_layer_sizes=() has "
                     f"none. Set {name}=0 or add a hidden layer."
                 )
+    _check_hidden_layers(estimator)
     if callable(estimator.network) and estimator.init != "auto":
         raise ValueError(
             f"init={estimator.init!r} is for networks of this library; a module from "
@@ -159,6 +161,41 @@ def check_combination(estimator: Any) -> dict[str, Regularizer]:
         _check_callbacks(estimator.callbacks)
     _check_device(estimator.device)
     return on
+
+
+def _check_hidden_layers(estimator: Any) -> None:
+    """Refuse what is done to hidden layers where there are none to do it to."""
+    options = {"normalization": estimator.normalization, "skip": bool(estimator.skip)}
+    for name in (name for name, value in options.items() if value):
+        off = f"{name}={type(estimator).__dataclass_fields__[name].default}"
+        given = f"{name}={options[name]!r}"
+        if callable(estimator.network):
+            raise ValueError(
+                f"{given} is for networks of this library, and network=callable builds a module of "
+                f"your own. Put such layers into the module, and set {off}."
+            )
+        sizes = hidden_sizes(estimator.hidden_layer_sizes)
+        if not sizes:
+            raise ValueError(
+                f"{given} acts on hidden layers, and hidden_layer_sizes=() has none. Set {off} or "
+                "add a hidden layer."
+            )
+        if name == "skip" and all(a != b for a, b in pairwise(sizes)):
+            raise ValueError(
+                f"skip=True adds a hidden layer's input to what it puts out, which takes two "
+                f"neighbouring hidden layers of one size, and hidden_layer_sizes={sizes!r} has "
+                "none. Make two neighbouring sizes equal, or set skip=False."
+            )
+
+
+def check_batches(estimator: Any, network: Network, rows: int) -> None:
+    """Refuse batches of one row where a network normalises by the statistics of a batch."""
+    if network.statistics is not None and rows == 1:
+        raise ValueError(
+            f"normalization='batch' normalises over the rows of a batch, and batch_size="
+            f"{estimator.batch_size!r} leaves 1 sample in each. Make batches larger (give more "
+            "rows), or set normalization='layer'."
+        )
 
 
 def _check_pairs(estimator: Any, on: dict[str, Regularizer]) -> None:
@@ -262,6 +299,9 @@ def _check_lbfgs(estimator: Any, on: dict[str, Regularizer]) -> None:
         reasons["early_stopping"] = "stops the epochs of sgd or adam"
     if estimator.callbacks:
         reasons["callbacks"] = "follow the epochs of sgd or adam"
+    if estimator.normalization == "batch":
+        reasons["normalization"] = "follows the statistics of mini-batches with running ones"
+        instead["normalization"] = "set normalization='layer'"
     if isinstance(estimator.batch_size, Integral):
         reasons["batch_size"] = "asks for mini-batches"
         instead["batch_size"] = "leave batch_size='auto'"

@@ -51,6 +51,26 @@ class Parameters(BaseEstimator):
         "Activation of the hidden layers.",
         default="relu",
     )
+    normalization: str | None = parameter(
+        '{"batch", "layer"} or None',
+        [StrOptions({"batch", "layer"}), None],
+        """
+        Normalise hidden layers before their activation, with a scale and a shift of each unit, or
+        channel, that no penalty or noise of weights acts on. ``"batch"`` takes mean and variance of
+        a unit over the rows of a batch, whatever they weigh, and in prediction running ones
+        (section 8.7.1; Ioffe and Szegedy 2015), and hidden biases stay 0; ``"layer"`` those of a
+        row over its units, of an image over channels and pixels (Ba, Kiros and Hinton 2016).""",
+        default=None,
+    )
+    skip: bool = parameter(
+        "bool",
+        ["boolean"],
+        """
+        Add to what a hidden layer puts out its input, of a convolution pooled likewise, wherever
+        the hidden layer before it is of the same size (He et al. 2016). Dropout acts on what is
+        added.""",
+        default=False,
+    )
     init: str = parameter(
         '{"auto", "glorot", "he", "zeros"}',
         [StrOptions(set(INITS))],

@@ -96,7 +96,13 @@ class TwoLayers(nn.Sequential):
 
 RNG = np.random.default_rng(SEED)
 OWN = {"network": TwoLayers, "max_epochs": 60, "learning_rate": 0.05}
-ESTIMATORS = [NetClassifier(), NetRegressor(), NetClassifier(**OWN), NetRegressor(**OWN)] + [
+DEEP = {"hidden_layer_sizes": (16, 16), "skip": True, **ALWAYS}
+ESTIMATORS = [NetClassifier(), NetRegressor(), NetClassifier(**OWN), NetRegressor(**OWN)]
+ESTIMATORS += [
+    NetClassifier(normalization="batch", **DEEP),
+    NetRegressor(normalization="layer", **DEEP),
+]
+ESTIMATORS += [
     draw(cls, solver, RNG)
     for cls in (NetClassifier, NetRegressor)
     for solver in ("adam", "sgd", "lbfgs")
@@ -113,6 +119,7 @@ def expected_failures(estimator: Any) -> dict[str, str]:
         "float32 rounds sums of 7 digits": estimator.dtype == "float32",
         "every row draws its own noise": any(getattr(estimator, name, 0) for name in random),
         "other rows are held out": estimator.early_stopping,
+        "statistics of a batch are not weighted": estimator.normalization == "batch",
     }
     for reason in (reason for reason, holds in reasons.items() if holds):
         return {

@@ -76,6 +76,15 @@ class Network(Protocol):
         """Whether a row's output depends on the other rows of its batch."""
         ...
 
+    @property
+    def statistics(self) -> slice | None:
+        """Columns of ``theta`` that are running statistics, which no gradient moves."""
+        ...
+
+    def count(self, theta: Tensor, statistics: Sequence[Tensor]) -> None:
+        """Let the running statistics in ``theta`` [K, P] follow those of a batch, in place."""
+        ...
+
     def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without)."""
         ...
@@ -93,12 +102,16 @@ class Network(Protocol):
         tape: list[Tensor] | None = None,
         hidden: list[Tensor] | None = None,
         training: bool = False,
+        rows: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
     ) -> Tensor:
         """Map x [K, in, B] to the outputs [K, out, B].
 
         ``masks`` [K, units, B] multiply the hidden activations. ``tape`` takes down what the
         backward pass needs, ``hidden`` the activations before masks. With a tape, or `training`,
-        a module is in training mode.
+        a module is in training mode. With ``rows`` [K, 1, B], one over the number of real rows
+        and 0 for padding, batch normalization takes the statistics of the batch, which
+        ``statistics`` takes down, and running ones without.
         """
         ...
 

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .activations import ACTIVATIONS
-from .flat import Flat, Layer, autograd_backward, lay_out, pad16
+from .flat import Layer, autograd_backward, lay_out, pad16
 from .image_maps import max_pool, patches
+from .normalization import NormalizedNetwork, Residual
 
 _PATCH_BYTES = 1 << 26  # what the patches of one network may take when it predicts
 
@@ -50,7 +51,7 @@ def image_shape(n_inputs: int) -> tuple[int, int, int]:
 
 
 @dataclass(frozen=True)
-class ConvNet(Flat):
+class ConvNet(NormalizedNetwork):
     """Convolutional networks of one shape.
 
     Each hidden layer is a 3 x 3 convolution that keeps the image's size ("same" padding), the
@@ -67,6 +68,11 @@ class ConvNet(Flat):
         One of ``ACTIVATIONS``; the output layer has none.
     fit_intercept : bool
         Whether units have biases.
+    normalization : {"batch", "layer"} or None
+        Normalises what a convolution puts out, before the activation.
+    skip : bool
+        Whether a hidden layer's input, pooled as its output is, is added to that where both have
+        as many channels.
 
     Examples
     --------
@@ -81,6 +87,8 @@ class ConvNet(Flat):
     hidden_layer_sizes: tuple[int, ...] = ()
     activation: str = "relu"
     fit_intercept: bool = True
+    normalization: str | None = None
+    skip: bool = False
     layers: tuple[Layer, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +134,8 @@ class ConvNet(Flat):
         tape: list[Tensor] | None = None,
         hidden: list[Tensor] | None = None,
         training: bool = False,
+        rows: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
     ) -> Tensor:
         """Map x [K, in, B] to the outputs [K, out, B], padded units included.
 
@@ -137,13 +147,13 @@ class ConvNet(Flat):
             leaves = [part.detach().requires_grad_() for part in (*weights, *biases)]
             n = len(weights)
             with torch.enable_grad():
-                z = self._outputs(leaves[:n], leaves[n:], x, masks)
+                z = self._outputs(leaves[:n], leaves[n:], x, masks, hidden, rows, statistics)
             tape += [z, *leaves]
             return z.detach()
         if not training and masks is None and not torch.is_grad_enabled():
             parts = x.split(self._rows_at_once(x.element_size()), 2)
             return torch.cat([self._outputs(weights, biases, part) for part in parts], 2)
-        return self._outputs(weights, biases, x, masks, hidden)
+        return self._outputs(weights, biases, x, masks, hidden, rows, statistics)
 
     def _rows_at_once(self, itemsize: int) -> int:
         pixels = [shape[1] * shape[2] for shape in self._shapes]
@@ -181,13 +191,17 @@ class ConvNet(Flat):
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
         hidden: list[Tensor] | None = None,
+        rows: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
     ) -> Tensor:
         h = x[:, : self.n_inputs].unflatten(1, self.shape)
-        for _, pooled in self._convolutions(weights, biases, x, masks, hidden):
+        layers = self._convolutions(weights, biases, x, masks, hidden, rows, statistics)
+        for _, pooled in layers:
             h = pooled
         n, cols = self.layers[-1].n_in, self.layers[-1].cols
         h = F.pad(h.flatten(1, 3), (0, 0, 0, cols - n))
-        return _affine(weights[-1], biases[-1] if biases else None, h)
+        bias = biases[len(weights) - 1] if self.fit_intercept else None
+        return _affine(weights[-1], bias, h)
 
     def _convolutions(
         self,
@@ -196,25 +210,33 @@ class ConvNet(Flat):
         x: Tensor,
         masks: Sequence[Tensor] | None = None,
         hidden: list[Tensor] | None = None,
+        batch_rows: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield each hidden layer's activations before and after pooling and masks."""
-        activation = ACTIVATIONS[self.activation].function
+        activation, norm = ACTIVATIONS[self.activation].function, self.norm
+        n_biases = len(weights) if self.fit_intercept else 0
         h = x[:, : self.n_inputs].unflatten(1, self.shape)
         for i, layer in enumerate(self.layers[:-1]):
             rows = -(-layer.n_out // 8) * 8  # half of 16 rows is stable too, and halves the work
-            bias = biases[i][:, :rows] if biases else None
+            bias = biases[i][:, :rows] if self.biased else None
             z = _affine(weights[i][:, :rows], bias, patches(h, layer.cols))
+            if norm is not None:
+                n_pixels = h.shape[2] * h.shape[3]
+                z = norm(i, biases[n_biases:], z, batch_rows, statistics, n_pixels)
             # Padded channels go last: some activations' kernels differ where memory has gaps.
             a = activation(z.unflatten(2, h.shape[2:]))
-            h = (max_pool(a) if _poolable(*h.shape[2:4]) else a)[:, : layer.n_out]
+            pooled = _pooled(a)[:, : layer.n_out]
             if hidden is not None:
-                hidden.append(h.flatten(1, 3))
+                hidden.append(pooled.flatten(1, 3))
             if masks is not None:
-                h = h * masks[i][:, : math.prod(h.shape[1:4])].unflatten(1, h.shape[1:4])
+                shape = pooled.shape[1:4]
+                pooled = pooled * masks[i][:, : math.prod(shape)].unflatten(1, shape)
+            h = _pooled(h) + pooled if self.skips[i] else pooled
             yield a[:, : layer.n_out], h
 
-    def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
-        """Draw one network's parameters [P], as `MLP.init` does.
+    def _draw(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draw one network's parameters [P], as `MLP._draw` does.
 
         A convolution has 9 times its channels as fan in and as fan out.
         """
@@ -248,12 +270,14 @@ class ConvNet(Flat):
         for i, (_, height, width) in enumerate(self._shapes[:-1]):
             n_out, n_in = weights[i].shape[:2]
             convolution = nn.Conv2d(n_in, n_out, 3, padding=1, bias=bool(biases), device="meta")
-            parts += [
+            layer = [
                 _share(convolution, weights, biases, i),
+                *([] if self.norm is None else [self.norm.module(i, theta, images=True)]),
                 ACTIVATIONS[self.activation].module(),
             ]
-            if _poolable(height, width):
-                parts.append(nn.MaxPool2d(2))
+            pool = [nn.MaxPool2d(2)] if _poolable(height, width) else []
+            skip = self.skips[i]
+            parts += [Residual(nn.Sequential(*layer, *pool), *pool)] if skip else [*layer, *pool]
         n_out, n_in = weights[-1].shape
         dense = nn.Linear(n_in, n_out, bias=bool(biases), device="meta")
         return nn.Sequential(*parts, nn.Flatten(), _share(dense, weights, biases, -1))
@@ -264,6 +288,10 @@ def _share(module: Any, weights: list[Tensor], biases: list[Tensor], i: int) -> 
     if biases:
         module.bias = nn.Parameter(biases[i])
     return module
+
+
+def _pooled(image: Tensor) -> Tensor:
+    return max_pool(image) if _poolable(*image.shape[2:4]) else image
 
 
 def _poolable(height: int, width: int) -> bool:

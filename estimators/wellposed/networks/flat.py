@@ -73,6 +73,7 @@ class Flat:
 
     exact_rows: ClassVar[bool] = False  # batches may be padded with rows
     compares_rows: ClassVar[bool] = False  # a row's output depends on no other row
+    statistics: ClassVar[slice | None] = None  # there are no running ones
     layers: tuple[Layer, ...]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -110,6 +111,13 @@ class Flat:
         biases = [theta[:, layer.bias].unsqueeze(2) for layer in self.layers if layer.bias]
         return weights, biases
 
+    def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draw one network's parameters [P]."""
+        return self._draw(scheme, rng, dtype)
+
+    def _draw(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        raise NotImplementedError
+
     def coefs(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Real weights and biases of one network, as views of ``theta`` [P]."""
         raise NotImplementedError
@@ -120,6 +128,9 @@ class Flat:
 
     def restore(self, buffers: Sequence[Tensor]) -> None:
         """Restore the buffers."""
+
+    def count(self, theta: Tensor, statistics: Sequence[Tensor]) -> None:
+        """Let running statistics follow those of a batch."""
 
     def uncounted(self, again: bool = False) -> AbstractContextManager[None]:
         """A block whose passes leave nothing behind; none of these does."""

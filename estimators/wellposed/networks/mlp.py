@@ -64,6 +64,8 @@ class MLP(Flat):
         tape: list[Tensor] | None = None,
         hidden: list[Tensor] | None = None,
         training: bool = False,
+        rows: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
     ) -> Tensor:
         """Map x [K, in, B] to the outputs [K, out, B], padded units included.
 
@@ -106,27 +108,36 @@ class MLP(Flat):
         """
         backward = ACTIVATIONS[self.activation].backward
         for i in reversed(range(len(weights))):
-            h = tape[3 * i]
-            n_out = 1 if self._one[i] == "output" else slope.shape[1]
-            if self._one[i] == "input":
-                torch.sum(slope * h[:, :1], 2, keepdim=True, out=weight_grads[i][:, :, :1])
-            elif self._one[i] == "output":
-                torch.sum(slope[:, :1] * h, 2, out=weight_grads[i][:, 0])
-            else:  # not with out=, which goes matrix by matrix in a strided view
-                weight_grads[i].copy_(torch.bmm(slope, h.mT))
-            if bias_grads:
-                torch.sum(slope[:, :n_out], 2, keepdim=True, out=bias_grads[i][:, :n_out])
+            bias_grad = bias_grads[i] if self.fit_intercept else None
+            self._differentiate(i, slope, tape[3 * i], weight_grads[i], bias_grad)
             if i:
-                if self._one[i] == "output":
-                    slope = weights[i][:, 0, :, None] * slope[:, :1]
-                else:
-                    slope = torch.bmm(weights[i].mT, slope)
+                slope = self._slope_of_input(i, weights[i], slope)
                 if masks is not None:
                     slope = slope * masks[i - 1]
                 silence = self._silence[i - 1]
                 if silence is not None:
                     slope = slope * silence.to(slope)
                 slope = backward(slope, tape[3 * i - 2], tape[3 * i - 1])
+
+    def _differentiate(
+        self, i: int, slope: Tensor, h: Tensor, weight_grad: Tensor, bias_grad: Tensor | None
+    ) -> None:
+        """From dJ/dz of a layer and its input to the gradients of its weights and biases."""
+        n_out = 1 if self._one[i] == "output" else slope.shape[1]
+        if self._one[i] == "input":
+            torch.sum(slope * h[:, :1], 2, keepdim=True, out=weight_grad[:, :, :1])
+        elif self._one[i] == "output":
+            torch.sum(slope[:, :1] * h, 2, out=weight_grad[:, 0])
+        else:  # not with out=, which goes matrix by matrix in a strided view
+            weight_grad.copy_(torch.bmm(slope, h.mT))
+        if bias_grad is not None:
+            torch.sum(slope[:, :n_out], 2, keepdim=True, out=bias_grad[:, :n_out])
+
+    def _slope_of_input(self, i: int, weight: Tensor, slope: Tensor) -> Tensor:
+        """From dJ/dz of a layer to that of its input."""
+        if self._one[i] == "output":
+            return weight[:, 0, :, None] * slope[:, :1]
+        return torch.bmm(weight.mT, slope)
 
     def _affine(self, i: int, weight: Tensor, bias: Tensor | None, h: Tensor) -> Tensor:
         """Return the layer's z = W h + b [K, out, B]."""
@@ -162,7 +173,7 @@ class MLP(Flat):
             for layer in self.layers[:-1]
         ]
 
-    def init(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+    def _draw(self, scheme: str, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
         """Draw one network's parameters [P].
 
         ``"glorot"`` is uniform in +-sqrt(6 / (in + out)), with sqrt(2 / (in + out)) for the

@@ -78,6 +78,7 @@ class ModuleNetwork:
 
     exact_rows = True  # padding rows would count in batch statistics
     image_shape = None  # what a row is, its author knows
+    statistics = None  # are buffers of the module
 
     def __init__(
         self, factory: Factory, n_inputs: int, n_outputs: int, seed: int, dtype: torch.dtype
@@ -176,6 +177,9 @@ class ModuleNetwork:
         for buffer, value in zip(self._module.buffers(), buffers):
             buffer.copy_(value)
 
+    def count(self, theta: Tensor, statistics: Sequence[Tensor]) -> None:
+        """The module counts by itself."""
+
     @property
     def hidden_units(self) -> tuple[int, ...]:
         return tuple(pad16(layer.in_features) for layer in self._linears)
@@ -223,6 +227,8 @@ class ModuleNetwork:
         tape: list[Tensor] | None = None,
         hidden: list[Tensor] | None = None,
         training: bool = False,
+        rows: Tensor | None = None,
+        statistics: list[Tensor] | None = None,
     ) -> Tensor:
         """Map x [1, in, B] to the outputs [1, out, B]; in training mode if there is a tape."""
         rows = x[0, : self.n_inputs].T

@@ -38,6 +38,8 @@ class Gradient:
         Outputs of the last call.
     of_terms : dict of str to Tensor of shape (K,)
         The terms of the last call.
+    statistics : list of Tensor
+        What batch normalization found in it.
     """
 
     def __init__(
@@ -63,7 +65,10 @@ class Gradient:
             x, target, weight, slope, real_slope = (
                 part[..., : model.n_rows] for part in (x, target, weight, slope, real_slope)
             )
-        z = self.network.forward(*model.parameters, x, model.masks, tape)
+        self.statistics: list[Tensor] = []
+        z = self.network.forward(
+            *model.parameters, x, model.masks, tape, rows=model.rows, statistics=self.statistics
+        )
         self.z = z[:, : target.shape[1]]
         J, _ = self._loss(self.z, target, weight, out=real_slope)
         self.network.backward(model.parameters[0], slope, tape, *self._parts, model.masks)
@@ -82,5 +87,5 @@ class Gradient:
         for into, grad in zip((*self._parts[0], *self._parts[1]), grads):
             into.zero_() if grad is None else into.copy_(grad)
         self.flat.masked_fill_(self.terms[0].setting.padding, 0.0)  # a term may see it
-        self.z = model(batch.x).detach()
+        self.z, self.statistics = model(batch.x).detach(), model.statistics
         return total.detach()

@@ -68,6 +68,10 @@ class Model:
         What each hidden layer's activations are multiplied by.
     n_rows : int, optional
         Real rows of the batch, of a network that must not be shown others.
+    rows : Tensor of shape (K, 1, B), optional
+        One over the number of real rows, and 0 for padding, for batch normalization.
+    statistics : list of Tensor
+        What batch normalization found in the pass that counts.
     """
 
     network: Network
@@ -76,6 +80,8 @@ class Model:
     parameters: Parameters
     masks: Sequence[Tensor] | None = None
     n_rows: int | None = None
+    rows: Tensor | None = None
+    statistics: list[Tensor] = field(default_factory=list, repr=False)
     _pass: tuple[Tensor, Tensor, list[Tensor]] | None = field(default=None, repr=False)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -120,7 +126,8 @@ class Model:
 
     def counted_J(self, batch: Batch) -> Tensor:
         """J by the pass that counts; outputs and activations for the same x are not made again."""
-        self._pass = (batch.x, *self._forward(batch.x))
+        self.statistics = []
+        self._pass = (batch.x, *self._forward(batch.x, self.statistics))
         return self.J(batch)
 
     def _passed(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -129,14 +136,22 @@ class Model:
         with self.network.uncounted(again=self._pass is not None):
             return self._forward(x)
 
-    def _forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _forward(
+        self, x: Tensor, statistics: list[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         width = x.shape[2]
         hidden: list[Tensor] = []
         if self.n_rows is not None:
             x = x[..., : self.n_rows]
-        z = self.network.forward(*self.parameters, x, self.masks, hidden=hidden, training=True)[
-            :, : self.n_outputs
-        ]
+        z = self.network.forward(
+            *self.parameters,
+            x,
+            self.masks,
+            hidden=hidden,
+            training=True,
+            rows=self.rows,
+            statistics=statistics,
+        )[:, : self.n_outputs]
         if self.n_rows is None:
             return z, hidden
         widen = (0, width - self.n_rows)

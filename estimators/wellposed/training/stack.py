@@ -70,6 +70,12 @@ def by_moment(regularizers: Sequence[Regularizer]) -> dict[str, list[Regularizer
     return found
 
 
+def _shares(batch: Batch) -> Tensor:
+    """One over the number of real rows, [K, 1, B]; 0 for padding."""
+    real = (batch.weight > 0).to(batch.weight)
+    return real / real.sum(2, keepdim=True)
+
+
 class Stack:
     """K networks on their way; rows leave as their networks finish.
 
@@ -154,6 +160,9 @@ class Stack:
             self.gradient.w += checked.gradient(r, self.weights)
         for r in self.moments["correct"]:
             r.correct(self.gradient.flat)
+        if self.network.statistics is not None:
+            self.network.count(self.theta, self.gradient.statistics)
+            self.gradient.flat[:, self.network.statistics] = 0.0
 
         for r in self.moments["decay"]:
             r.decay(self.weights, self.optimizer.rates)
@@ -178,10 +187,13 @@ class Stack:
         """The networks as they are in this step."""
         masks = self._masks() if self.moments["mask"] else None
         n_rows = int((batch.weight[0] > 0).sum()) if self.network.exact_rows else None
-        if masks is None and n_rows is None:
+        rows = None if self.network.statistics is None else _shares(batch)
+        if masks is None and n_rows is None and rows is None:
             return self.model
         plain = self.model
-        return Model(plain.network, plain.loss, plain.n_outputs, plain.parameters, masks, n_rows)
+        return Model(
+            plain.network, plain.loss, plain.n_outputs, plain.parameters, masks, n_rows, rows
+        )
 
     def _perturbed(self, model: Model, batch: Batch) -> Model:
         """The networks where the gradient is taken."""

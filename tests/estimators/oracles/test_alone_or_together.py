@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from wellposed.networks import MLP
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.networks.losses import LOSSES
+from wellposed.networks.residual import ResidualMLP
 from wellposed.regularizers import REGULARIZERS
 from wellposed.training import train
 from wellposed.training.request import Request, Rows
@@ -46,6 +47,7 @@ structures = st.fixed_dictionaries(
         "n_inputs": st.integers(1, 37),
         "n_outputs": st.integers(1, 5),
         "hidden": st.lists(st.integers(1, 35), max_size=2).map(tuple),
+        "normalization": st.sampled_from([None, "batch", "layer"]),
         "activation": st.sampled_from(sorted(ACTIVATIONS)),
         "fit_intercept": st.booleans(),
         "loss": st.sampled_from(sorted(LOSSES)),
@@ -65,7 +67,10 @@ def draw_requests(structure, K, seed):
     """K requests of one structure that differ in everything else."""
     rng = np.random.default_rng(seed)
     s = structure
-    network = MLP(s["n_inputs"], s["n_outputs"], s["hidden"], s["activation"], s["fit_intercept"])
+    shape = s["n_inputs"], s["n_outputs"], s["hidden"], s["activation"], s["fit_intercept"]
+    network = MLP(*shape)
+    if s["hidden"] and s["normalization"]:
+        network = ResidualMLP(*shape, s["normalization"], len(set(s["hidden"])) == 1)
     names = [
         name
         for name in REGULARIZERS
@@ -137,6 +142,7 @@ EVERYTHING = {
     "n_inputs": 5,
     "n_outputs": 1,
     "hidden": (7, 3),
+    "normalization": None,
     "activation": "logistic",
     "fit_intercept": True,
     "loss": "logistic",
@@ -157,6 +163,7 @@ EVERYTHING = {
 @example(structure={**EVERYTHING, "solver": "sgd", "momentum": True}, K=16, seed=1)
 @example(structure={**EVERYTHING, "n_inputs": 1, "hidden": (50,)}, K=64, seed=2)
 @example(structure={**EVERYTHING, "n_inputs": 1, "hidden": ()}, K=3, seed=3)
+@example(structure={**EVERYTHING, "normalization": "batch", "hidden": (7, 7)}, K=16, seed=4)
 @settings(
     max_examples=60,
     deadline=None,
