@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from wellposed import NetClassifier, NetRegressor
+from wellposed import NetClassifier, NetRegressor, load, save
 from wellposed._streams import generator
 from wellposed.networks.conv import ConvNet
 from wellposed.networks.residual import ResidualMLP
@@ -216,12 +216,15 @@ def test_the_statistics_kept_are_those_of_the_best_epoch():
     np.testing.assert_array_equal(net.predict_proba(X), again.predict_proba(X))
 
 
-def test_passes_one_by_one_and_a_pickle_between_them():
+def test_passes_one_by_one_with_a_pickle_between_them(tmp_path):
     whole = NetClassifier(**NET.get_params()).set_params(batch_size=None, max_epochs=3).fit(X, y)
     net = NetClassifier(**NET.get_params()).set_params(batch_size=None)
     for _ in range(3):
         net = pickle.loads(pickle.dumps(net.partial_fit(X, y, classes=[0, 1, 2])))
     np.testing.assert_array_equal(net.predict_proba(X), whole.predict_proba(X))
+    save(net, tmp_path / "net.safetensors")
+    loaded = load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(loaded.predict_proba(X), whole.predict_proba(X))
 
 
 def test_a_warm_start_goes_on_with_the_statistics():
