@@ -134,6 +134,8 @@ class Parameters(BaseEstimator):
     spectral_norm: Strength = strength(r.SpectralNorm, default=None)
     nonnegative: Strength = strength(r.NonNegative, default=False)
     augment: Strength = strength(r.Augment, default=0.0)
+    mixup: Strength = strength(r.Mixup, default=0.0)
+    cutmix: Strength = strength(r.CutMix, default=0.0)
     dropout: Strength = strength(r.Dropout, default=0.0)
     input_dropout: Strength = strength(r.InputDropout, default=0.0)
     gaussian_dropout: Strength = strength(r.GaussianDropout, default=0.0)

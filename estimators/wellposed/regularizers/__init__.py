@@ -11,6 +11,7 @@ from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
 from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout
 from .gradients import ClipNorm, GradientNoise
 from .groups import GroupL1
+from .mixing import CutMix, Mixup
 from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
 from .sharpness import SAM
 from .weights import L1, L2, Orthogonality, WeightDecay
@@ -23,6 +24,8 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         InputDropout,
         LabelNoise,
         LabelSmoothing,
+        Mixup,
+        CutMix,
         Adversarial,
         WeightNoise,
         DropConnect,
@@ -59,6 +62,7 @@ __all__ = [
     "Augment",
     "Averaging",
     "ClipNorm",
+    "CutMix",
     "DropConnect",
     "Dropout",
     "GaussianDropout",
@@ -69,6 +73,7 @@ __all__ = [
     "LabelNoise",
     "LabelSmoothing",
     "MaxNorm",
+    "Mixup",
     "NonNegative",
     "NormConstraint",
     "Orthogonality",
