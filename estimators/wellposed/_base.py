@@ -52,6 +52,7 @@ def can_fit_partially(estimator: Any) -> bool:
         "callbacks": estimator.callbacks,
         "class_weight": getattr(estimator, "class_weight", None) == "balanced",
         "solver": estimator.solver == "lbfgs",
+        "learning_rate_schedule": estimator.learning_rate_schedule != "constant",
     }
     try:
         on = _checks.regularizers_on(estimator)
@@ -214,6 +215,7 @@ class BaseNet(FittedNet):
             validation=None if held_out is None else self._rows(held_out),
             patience=int(self.n_iter_no_change) if early else None,
             start=start,
+            schedule=_checks.schedule(self),
         )
 
     def _rows(self, arrays: Arrays) -> Rows:
@@ -276,9 +278,11 @@ class BaseNet(FittedNet):
         if self.retrain != "continue":
             network = request.network if request.start else None
             again = self._request(on, together, None, request.seed, request.start, network)
+            again.plan = again.planned
             if self.retrain == "passes":
                 again.max_epochs = outcome.best_epoch or 1
             else:
+                again.plan = request.planned
                 again.max_updates = outcome.state.n_updates - request.updates_before
                 again.max_epochs = again.max_updates
             return self._run(again)

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._streams import PURPOSES
 from .networks import Network
 from .regularizers import MOMENTS, PER_LAYER, REGULARIZERS, Regularizer
+from .training.schedules import SCHEDULES, Schedule
 
 
 def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
@@ -157,6 +159,7 @@ def check_combination(estimator: Any) -> dict[str, Regularizer]:
             f"retrain={estimator.retrain!r} trains twice, and callbacks follow one training. "
             "Set retrain=None or callbacks=None."
         )
+    schedule(estimator)
     if estimator.callbacks:
         _check_callbacks(estimator.callbacks)
     _check_device(estimator.device)
@@ -292,9 +295,34 @@ def _check_device(name: str) -> None:
         ) from error
 
 
+def schedule(estimator: Any) -> Schedule | None:
+    """Return the schedule of the learning rate, None if it is constant.
+
+    Raises
+    ------
+    ValueError
+        For options outside their range, naming what was given.
+    """
+    given = estimator.learning_rate_schedule
+    if isinstance(given, str):
+        return None if given == "constant" else SCHEDULES[given]()
+    if type(given).factors is Schedule.factors:
+        raise ValueError(
+            f"learning_rate_schedule={given!r} has no method `factors`. Give an object of Cosine, "
+            "Step, WarmRestarts, OneCycle, or of a subclass of your own with that method."
+        )
+    validate_parameter_constraints(
+        given._parameter_constraints, given.get_params(deep=False), type(given).__name__
+    )
+    return clone(given)
+
+
 def _check_lbfgs(estimator: Any, on: dict[str, Regularizer]) -> None:
     reasons = {name: regularizer.why_not_lbfgs() for name, regularizer in on.items()}
     instead = {name: regularizer.instead.get("lbfgs", "") for name, regularizer in on.items()}
+    if schedule(estimator) is not None:
+        reasons["learning_rate_schedule"] = "plans the steps of sgd or adam"
+        instead["learning_rate_schedule"] = "leave it 'constant'"
     if estimator.early_stopping:
         reasons["early_stopping"] = "stops the epochs of sgd or adam"
     if estimator.callbacks:

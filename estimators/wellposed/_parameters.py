@@ -15,6 +15,7 @@ from ._nested import all_or_none, named_regularizers, set_nested
 from .networks.activations import ACTIVATIONS
 from .networks.flat import INITS
 from .ranges import Range
+from .training.schedules import SCHEDULES, Schedule
 
 _NATURAL = Range(Integral, 1, None, closed="left")
 
@@ -99,6 +100,16 @@ class Parameters(BaseEstimator):
         [Range(Real, 0, None, closed="neither")],
         "Step size of sgd and adam.",
         default=1e-3,
+    )
+    learning_rate_schedule: str | Schedule = parameter(
+        '{"constant", "cosine", "step", "warm_restarts", "one_cycle"} or Schedule',
+        [StrOptions({"constant", *SCHEDULES}), Schedule],
+        """
+        How the step size goes over the `max_epochs` epochs, `learning_rate` being its largest
+        value; an object of `wellposed.schedules` has options, ``Cosine(warmup=0.1)``. Early
+        stopping ends a schedule before its end; ``retrain="updates"`` and ``"passes"`` then
+        follow the same one, as far; ``"continue"`` and `warm_start` begin it anew.""",
+        default="constant",
     )
     momentum: float = parameter(
         "float in [0, 1)",

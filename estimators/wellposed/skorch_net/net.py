@@ -278,7 +278,8 @@ class SkorchNet(NeuralNet):
         self._batch_count = 0
 
     def _batch_begin(self, stack: Stack, batch: Batch) -> None:
-        stack.optimizer.set_learning_rate([self.optimizer_.param_groups[0]["lr"]])
+        stack.rates.base = [self.optimizer_.param_groups[0]["lr"]]
+        stack.optimizer.set_learning_rate(stack.rates.at(stack.n_updates))
         self._shown = shown(stack.requests[0], batch)
         self.notify("on_batch_begin", batch=self._shown, training=True)
 

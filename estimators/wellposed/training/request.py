@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..networks import Network, pad16
 from ..regularizers.base import Regularizer
+from .schedules import Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +139,8 @@ class Request:
     validation_target: float | None = None  # stop once the validation loss is at most this
     start: State | None = None  # go on from here
     verbose: bool = False
+    schedule: Schedule | None = None  # of the learning rate
+    plan: tuple[int, int] | None = None  # if schedules are laid out for a longer training
 
     @property
     def width(self) -> int:
@@ -164,6 +167,11 @@ class Request:
         return updates if self.max_updates is None else min(updates, self.max_updates)
 
     @property
+    def planned(self) -> tuple[int, int]:
+        """Updates that schedules are laid out for, and those of an epoch."""
+        return self.plan or (self.n_updates, self.n_batches)
+
+    @property
     def updates_before(self) -> int:
         return 0 if self.start is None else self.start.n_updates
 
@@ -183,6 +191,7 @@ class Request:
             self.momentum > 0,
             self.validation is not None,
             self.updates_before,
+            self.schedule is not None,
         )
 
 

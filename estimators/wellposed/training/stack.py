@@ -27,6 +27,7 @@ from .gradient import Gradient
 from .model import Batch, Model, Weights
 from .optimizers import SGD, Adam, Optimizer
 from .request import Abandoned, Outcome, Request, State
+from .schedules import Rates
 from .setting import Setting
 
 
@@ -95,7 +96,8 @@ class Stack:
         self.network = first.network
         self.outcomes: list[Outcome | None] = [None] * len(requests)
         # Equal learning rates side by side: Adam's kernel takes them together.
-        self.ids = sorted(range(len(requests)), key=lambda i: requests[i].learning_rate)
+        order = [(r.learning_rate, *r.planned) for r in requests]
+        self.ids = sorted(range(len(requests)), key=order.__getitem__)
         self.requests = [requests[i] for i in self.ids]
         self.progress = [Outcome(State(initial_theta(r), [], 0)) for r in self.requests]
         self.best: list[tuple[float, State] | None] = [None] * len(requests)
@@ -107,6 +109,7 @@ class Stack:
         if first.start is not None:
             self.network.restore(first.start.buffers)
         self.theta = torch.stack([outcome.state.theta for outcome in self.progress])
+        self.rates = Rates(self.requests)
         self.optimizer = self._make_optimizer()
         self.batches = Batches(self.requests)
         self.regularizers = make_regularizers(self.requests)
@@ -117,8 +120,7 @@ class Stack:
             checked.value(r, self.weights)
 
     def _make_optimizer(self) -> Optimizer:
-        rates = [request.learning_rate for request in self.requests]
-        first = self.requests[0]
+        rates, first = self.rates.at(0), self.requests[0]
         optimizer: Optimizer
         if first.solver == "adam":
             optimizer = Adam(self.theta, rates, first.updates_before)
@@ -152,6 +154,8 @@ class Stack:
         batch = self._batch = self.batches.next()
         if self.on_batch_begin is not None:
             self.on_batch_begin(self, batch)
+        if self.rates.change:
+            self.optimizer.set_learning_rate(self.rates.at(self.n_updates))
         model = self._model(batch)
         for r in self.moments["batch"]:
             batch = checked.shown(r, batch, model)
@@ -343,6 +347,7 @@ class Stack:
         self._sums = {name: total[rows] for name, total in self._sums.items()}
         if self._batch is not None:
             self._batch = Batch(*(part[rows] for part in self._batch))
+        self.rates.keep(rows)
         self.optimizer.keep(rows)
         self.batches.keep(rows)
         for regularizer in self.regularizers:
