@@ -41,6 +41,14 @@ def test_the_python_blocks_run_one_after_the_other() -> None:
     assert names["search"].best_score_ > 0.9  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_the_python_blocks_of_a_page_run_one_after_the_other(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(compile(code, page.name, "exec"), names)
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
 def test_make_knows_the_targets(command: str) -> None:
     done = subprocess.run(
