@@ -46,7 +46,7 @@ def strength(cls: type[Regularizer], *, default: float | None) -> Any:
         kinds.append("None")
     if cls.per_layer:
         kinds.append(f"list of one a {PER_LAYER[cls.per_layer][0]}")
-    constraint = [*(["boolean"] if cls.kind == "bool" else []), cls, *cls.strength_constraint()]
+    constraint = [*cls.strength_constraint(), *(["boolean"] if cls.kind == "bool" else []), cls]
     return parameter(" or ".join(kinds), constraint, description(cls), default=default)
 
 

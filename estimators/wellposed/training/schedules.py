@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -130,7 +131,7 @@ class WarmRestarts(Schedule):
 
     def factors(self, n_updates: int, n_batches: int) -> np.ndarray:
         ends = [0, *self._ends(n_updates, n_batches)]
-        cycles = [np.arange(end - start) / (end - start) for start, end in zip(ends, ends[1:])]
+        cycles = [np.arange(end - start) / (end - start) for start, end in pairwise(ends)]
         return _fall(np.concatenate(cycles)[:n_updates], self.final)
 
     def cycle_ends(self, n_updates: int, n_batches: int) -> list[int]:
