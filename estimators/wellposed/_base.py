@@ -23,7 +23,7 @@ from ._targets import Targets
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP, Network
-from .regularizers import Regularizer
+from .regularizers import Ramp, Regularizer
 from .training.evaluation import evaluate
 from .training.request import Outcome, Request, Rows, State
 from .training.stack import initial_theta
@@ -58,7 +58,7 @@ def can_fit_partially(estimator: Any) -> bool:
         on = _checks.regularizers_on(estimator)
     except (TypeError, ValueError):  # which the call itself will explain
         on = {}
-    whole |= {n: r.needs_all_updates for n, r in on.items()}
+    whole |= {n: r.needs_all_updates or isinstance(r.strength, Ramp) for n, r in on.items()}
     for name in (name for name, needed in whole.items() if needed):
         raise AttributeError(
             f"partial_fit makes one pass over the rows it is given, and "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .regularizers import REGULARIZERS, Regularizer
+from .regularizers import REGULARIZERS, Ramp, Regularizer
 
 
 def named_regularizers(pairs: Any) -> dict[str, Regularizer]:
@@ -45,7 +45,7 @@ def set_nested(estimator: Any, params: dict[str, Any]) -> None:
     for name, cls in REGULARIZERS.items():
         if any(key.startswith(f"{name}__") for key in params) and hasattr(estimator, name):
             value = params.pop(name, getattr(estimator, name))
-            setattr(estimator, name, value if isinstance(value, Regularizer) else cls(value))
+            setattr(estimator, name, value if isinstance(value, Regularizer | Ramp) else cls(value))
     nested = {key: params.pop(key) for key in list(params) if key.startswith("regularizers__")}
     if not nested:
         return

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from ._base import BaseNet
 from ._checks import check_combination
+from ._strengths import settled
 from .regularizers import REGULARIZERS, Regularizer
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _strength(cls: type[Regularizer], share: float) -> float:
 
 def _is_on(net: BaseNet, name: str) -> bool:
     value = getattr(net, name)
-    return value.is_on if isinstance(value, Regularizer) else bool(value)
+    return value.is_on if isinstance(value, Regularizer) else bool(settled(value))
 
 
 def _accepts(net: BaseNet, params: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from .gradients import ClipNorm, GradientNoise
 from .groups import GroupL1
 from .mixing import CutMix, Mixup
 from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
+from .ramps import Ramp
 from .sharpness import SAM
 from .weights import L1, L2, Orthogonality, WeightDecay
 
@@ -77,6 +78,7 @@ __all__ = [
     "NonNegative",
     "NormConstraint",
     "Orthogonality",
+    "Ramp",
     "Regularizer",
     "SpectralNorm",
     "WeightDecay",

@@ -30,6 +30,7 @@ class Averaging(Regularizer):
     paper = "Polyak and Juditsky 1992"
     interval = Range(Real, 0, 1, closed="both")
     needs_all_updates = True
+    fixed = "says which updates are averaged"
     not_for_lbfgs = "averages the steps of sgd or adam"
 
     def begin(self, setting: Setting) -> None:
@@ -67,6 +68,7 @@ class EMA(Regularizer):
     typical = (0.5, 0.999)
     interval = Range(Real, 0, 1, closed="left")
     needs_all_updates = True
+    fixed = "is the decay of one average"
     not_for_lbfgs = "averages the steps of sgd or adam"
     excludes: ClassVar = {"averaging": "both say which average of the steps is kept"}
 

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from ..ranges import Each, Range
+from .ramps import Ramp, Ramped
 
 if TYPE_CHECKING:
     from typing import Self
@@ -88,8 +89,8 @@ class Regularizer(BaseEstimator):
 
     Parameters
     ----------
-    strength : float or list of float
-        0 or None is off. A list has one number a layer, of a class whose `per_layer` says which
+    strength : float, list of float or Ramp
+        0 or None is off. A `Ramp` changes while training. A list has one number a layer, of a class whose `per_layer` says which
         layers these are. A subclass with options has a constructor that stores each under its own
         name, ``def __init__(self, strength=0.0, *, power=2): super().__init__(strength);
         self.power = power``.
@@ -124,6 +125,8 @@ class Regularizer(BaseEstimator):
     in_cocktail: ClassVar[bool] = True  # False: needs knowledge of the problem or the data
     acts_on: ClassVar[str] = "weights"  # or "inputs", "targets", "hidden units", "steps"
     per_layer: ClassVar[str] = ""  # what a list of strengths has numbers for: see PER_LAYER
+    fixed: ClassVar[str] = ""  # why its strength cannot change while training
+    is_bound: ClassVar[bool] = False  # a bound on something, which 0 is not: it is none
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be
@@ -135,6 +138,7 @@ class Regularizer(BaseEstimator):
 
     strength: Any
     setting: Setting
+    ramps: Sequence[Ramp] = ()  # of strengths that change
 
     def __init__(self, strength: Any = 0.0) -> None:
         self.strength = strength
@@ -144,7 +148,12 @@ class Regularizer(BaseEstimator):
     @classmethod
     def strength_constraint(cls) -> list[Any]:
         """What scikit-learn's validation accepts as a strength."""
-        return [cls.interval, *([Each(cls.interval)] if cls.per_layer else []), None]
+        numbers: list[Any] = [cls.interval]
+        if cls.per_layer:
+            numbers.append(Each(cls.interval))
+        if not cls.fixed:
+            numbers.append(Ramped(cls.interval))
+        return [*numbers, None]
 
     @property
     def is_on(self) -> bool:
@@ -153,6 +162,8 @@ class Regularizer(BaseEstimator):
     @property
     def strongest(self) -> float:
         """The largest number that the strength holds."""
+        if isinstance(self.strength, Ramp):
+            return self.strength.strongest
         return float(max(self.strength) if isinstance(self.strength, tuple) else self.strength)
 
     @property
@@ -163,9 +174,9 @@ class Regularizer(BaseEstimator):
     @property
     def structure(self) -> tuple[Any, ...]:
         """What regularizers of one stack have in common."""
-        listed = isinstance(self.strength, tuple)
+        kind = type(self.strength) if isinstance(self.strength, tuple | Ramp) else float
         options = ((name, _fingerprint(value)) for name, value in self.options.items())
-        return type(self), listed, *options
+        return type(self), kind, *options
 
     def acts(self, moment: str) -> bool:
         """Whether this regularizer takes part in a moment."""
@@ -175,6 +186,8 @@ class Regularizer(BaseEstimator):
         """Why the objective of lbfgs cannot have it, or "" if it can."""
         if self.not_for_lbfgs:
             return self.not_for_lbfgs
+        if isinstance(self.strength, Ramp):
+            return "changes from step to step"
         if self.random:
             return "draws random numbers at every step"
         for moment, why in _NOT_FOR_LBFGS.items():
@@ -201,13 +214,23 @@ class Regularizer(BaseEstimator):
     def in_stack(self, strengths: Sequence[Any], setting: Setting) -> Self:
         """Return the regularizer of a stack of K networks with these strengths."""
         regularizer = copy(self)
-        regularizer.strength = torch.tensor(
-            list(strengths), dtype=setting.dtype, device=setting.device
-        )
         regularizer.setting = setting
-        regularizer.prepare()
+        regularizer.ramps = [s for s in strengths if isinstance(s, Ramp)]
+        if regularizer.ramps:
+            regularizer.go_to([0.0] * len(strengths))
+        else:
+            regularizer._set([*strengths])
         regularizer.begin(setting)
         return regularizer
+
+    def go_to(self, shares: Sequence[float]) -> None:
+        """Set each network's strength to what it is at a share of its training."""
+        self._set([ramp.at(share) for ramp, share in zip(self.ramps, shares)])
+
+    def _set(self, strengths: list[Any]) -> None:
+        setting = self.setting
+        self.strength = torch.tensor(strengths, dtype=setting.dtype, device=setting.device)
+        self.prepare()
 
     def begin(self, setting: Setting) -> None:
         """Open random streams and the like, before the first step of a stack."""
@@ -218,6 +241,7 @@ class Regularizer(BaseEstimator):
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these networks of the stack."""
         self.strength = self.strength[rows]
+        self.ramps = [self.ramps[k] for k in rows] if self.ramps else []
         self.setting.keep(rows)
         self.prepare()
 

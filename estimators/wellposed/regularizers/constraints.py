@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class _Bound(Regularizer):
     """Keeps a norm of weights at most at its strength, of which 0 is none."""
 
+    is_bound = True
+
     def prepare(self) -> None:
         self.strength = self.strength.masked_fill(self.strength == 0, math.inf)
 
@@ -94,6 +96,7 @@ class NonNegative(Regularizer):
     in_cocktail = False  # a statement about the problem
     interval = Range(Real, 0, 1, closed="both")
     kind = "bool"
+    fixed = "is on or off"
     per_layer = "weights"
 
     def project(self, weights: Weights) -> None:

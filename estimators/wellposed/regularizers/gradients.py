@@ -23,6 +23,7 @@ class ClipNorm(Regularizer):
     name, symbol, section, acts_on = "clip_norm", "v", "10.11.1", "steps"
     typical = (10.0, 0.1)
     paper = "Pascanu et al. 2013"
+    is_bound = True
 
     def correct(self, gradient: Tensor) -> None:
         gradient.mul_((self.strength[:, None] / row_norms(gradient)).clamp_(max=1.0))

@@ -35,6 +35,7 @@ class _Mixing(Regularizer):
 
     acts_on = "inputs"
     random = True
+    fixed = "is the parameter of one distribution"
 
     def begin(self, setting: Setting) -> None:
         self._keys = self.stream(setting.width, part="partner")

@@ -114,6 +114,7 @@ class Stack:
         self.batches = Batches(self.requests)
         self.regularizers = make_regularizers(self.requests)
         self.moments = by_moment(self.regularizers)
+        self.ramped = [r for r in self.regularizers if r.ramps]
         self._open_epochs()
         self._view()
         for r in self.moments["value"]:  # before an epoch ends, which may take hours
@@ -154,6 +155,8 @@ class Stack:
         batch = self._batch = self.batches.next()
         if self.on_batch_begin is not None:
             self.on_batch_begin(self, batch)
+        for r in self.ramped:
+            r.go_to([self.n_updates / max(1, q.planned[0] - 1) for q in self.requests])
         if self.rates.change:
             self.optimizer.set_learning_rate(self.rates.at(self.n_updates))
         model = self._model(batch)
