@@ -95,6 +95,12 @@ _CONSTRUCTOR = (
 def _check_class(cls: type[Regularizer]) -> None:
     if "strength" not in cls._get_param_names():
         raise ValueError(f"{cls.__name__}.__init__ has no argument `strength`; {_CONSTRUCTOR}")
+    hidden = [name for name in cls._get_param_names() if hasattr(Regularizer, name)]
+    if hidden:
+        raise ValueError(
+            f"{cls.__name__}.__init__ has an option {hidden[0]!r}, which hides Regularizer."
+            f"{hidden[0]}. Give the option another name."
+        )
     if not any(getattr(cls, moment) is not getattr(Regularizer, moment) for moment in MOMENTS):
         raise ValueError(
             f"{cls.__name__} takes part in no moment of a step, so that it would change nothing. "

@@ -57,7 +57,16 @@ class OptionNotKept(Regularizer):
     value = squares
 
 
+class Hides(Regularizer):
+    def __init__(self, strength=0.1, *, term=3):
+        super().__init__(strength)
+        self.term = term
+
+    value = squares
+
+
 @pytest.mark.parametrize(("regularizer", "sentence"), [
+    (Hides(), "Hides.__init__ has an option 'term', which hides Regularizer.term. Give the op"),
     (NoStrength(), "NoStrength.__init__ has no argument `strength`; the constructor of a regul"),
     (NothingKept(), "'NothingKept' object has no attribute 'strength'; the constructor of a"),
     (OptionNotKept(), "'OptionNotKept' object has no attribute 'power'; the constructor of a"),
@@ -67,7 +76,7 @@ class OptionNotKept(Regularizer):
     (L2("0.1"), "The 'strength' parameter of L2 must be a float in the range [0.0, inf), a li"),
     (L2(""), "The 'strength' parameter of L2 must be"),
     (L2([]), "The 'strength' parameter of L2 must be"),
-    (L2(np.array([0.1, 0.2])), "The 'strength' parameter of L2 must be"),
+    (L2(np.array([[0.1, 0.2]])), "The 'strength' parameter of L2 must be"),
     (L2(torch.tensor([0.1, 0.2])), "The 'strength' parameter of L2 must be"),
     (Adversarial(0.0, steps=0), "The 'steps' parameter of Adversarial must be an int"),
 ])  # fmt: skip
@@ -121,6 +130,16 @@ def test_other_shapes_are_refused(moment):
         own(with_methods(**SHAPES[moment])).fit(X, y)
 
 
+@pytest.mark.parametrize("moment", ["correct", "decay", "prox", "project", "follow"])
+def test_what_is_returned_in_place_of_a_change_is_refused(moment):
+    def act(self, first, *others):
+        return 0.5 * (first if isinstance(first, torch.Tensor) else first.flat)
+
+    act.__name__ = moment
+    with pytest.raises(ValueError, match=rf"Mine.{moment} of .* nothing, and .* in pl"):
+        own(with_methods(**{moment: act})).fit(X, y)
+
+
 def test_a_value_is_looked_at_before_the_first_step():
     steps = []
 
@@ -147,7 +166,7 @@ def test_one_that_is_not_finite_is_named(solver):
         own(mine, solver=solver, batch_size="auto").fit(X, y)
 
 
-@pytest.mark.parametrize("l2", ["0.1", [0.1], np.array([0.1, 0.2]), L2("0.1"), L2(-1.0)], ids=str)
+@pytest.mark.parametrize("l2", ["0.1", ["0.1"], L2("0.1"), L2(-1.0)], ids=str)
 def test_partial_fit_says_itself_what_is_wrong(l2):
     net = NetRegressor(l2=l2)
     assert hasattr(net, "partial_fit")

@@ -90,10 +90,10 @@ class Regularizer(BaseEstimator):
     Parameters
     ----------
     strength : float, list of float or Ramp
-        0 or None is off. A `Ramp` changes while training. A list has one number a layer, of a class whose `per_layer` says which
-        layers these are. A subclass with options has a constructor that stores each under its own
-        name, ``def __init__(self, strength=0.0, *, power=2): super().__init__(strength);
-        self.power = power``.
+        0 or None is off. A `Ramp` changes while training. A list has one number a layer, of a
+        class whose `per_layer` says which layers these are. A subclass with options has a
+        constructor that stores each under its own name, ``def __init__(self, strength=0.0, *,
+        power=2): super().__init__(strength); self.power = power``.
 
     Attributes
     ----------

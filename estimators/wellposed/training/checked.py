@@ -46,6 +46,17 @@ def result(r: Regularizer, k: int, theta: Tensor, n_updates: int) -> Tensor:
     return _shaped(r, "result", r.result(k, theta, n_updates), theta.shape)
 
 
+def in_place(moment: Any, changed: Tensor | Weights, *args: Any) -> None:
+    """Call a moment that changes its first argument; another tensor would have no effect."""
+    found = moment(changed, *args)
+    if found is None or found is changed:
+        return
+    tensor = changed.flat if isinstance(changed, Weights) else changed
+    if not isinstance(found, Tensor) or found.data_ptr() != tensor.data_ptr():
+        hint = "Change its first argument in place, as in weights.flat.clamp_(min=0)."
+        raise _error(moment.__self__, moment.__name__, "nothing", found, hint)
+
+
 def padding(regularizers: Sequence[Regularizer], theta: Tensor) -> None:
     """Refuse parameters [K, P] whose padding is no longer zero: it would become hidden units."""
     if not regularizers:

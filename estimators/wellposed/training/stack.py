@@ -166,24 +166,24 @@ class Stack:
         for r in self.moments["gradient"]:
             self.gradient.w += checked.gradient(r, self.weights)
         for r in self.moments["correct"]:
-            r.correct(self.gradient.flat)
+            checked.in_place(r.correct, self.gradient.flat)
         if self.network.statistics is not None:
             self.network.count(self.theta, self.gradient.statistics)
             self.gradient.flat[:, self.network.statistics] = 0.0
 
         for r in self.moments["decay"]:
-            r.decay(self.weights, self.optimizer.rates)
+            checked.in_place(r.decay, self.weights, self.optimizer.rates)
         self.optimizer.step(self.theta, self.gradient.flat)
         for r in self.moments["prox"]:
-            r.prox(self.weights, self._weight_gain())
+            checked.in_place(r.prox, self.weights, self._weight_gain())
         for r in self.moments["project"]:
-            r.project(self.weights)
+            checked.in_place(r.project, self.weights)
 
         if not self.n_updates:
             checked.padding(self.regularizers, self.theta)
         self.n_updates += 1
         for r in self.moments["follow"]:
-            r.follow(self.theta, self.n_updates)
+            checked.in_place(r.follow, self.theta, self.n_updates)
         self._sums["objective"] += J
         for name, term in self.gradient.of_terms.items():
             self._sums[name] += term
