@@ -117,11 +117,8 @@ def check_batches(estimator: Any, network: Network, rows: int) -> None:
 
 def _check_ramps(estimator: Any, on: dict[str, Regularizer]) -> None:
     for name, r in on.items():
-        if (
-            r.is_bound
-            and isinstance(r.strength, Ramp)
-            and not (r.strength.start and r.strength.end)
-        ):
+        ends = (r.strength.start, r.strength.end) if isinstance(r.strength, Ramp) else ()
+        if r.is_bound and not all(ends):
             raise ValueError(
                 f"{shown(estimator, name)} goes to 0, and {name} is a bound, of which 0 is none at "
                 "all. Let both ends be larger than 0."

@@ -19,8 +19,7 @@ from .training.schedules import SCHEDULES, Schedule
 
 _NATURAL = Range(Integral, 1, None, closed="left")
 
-#: What the strength of a regularizer may be: a number, one a layer, one that changes, an object
-#: with options, or off.
+#: What a strength may be: a number, one a layer, one that changes, an object with options, or off.
 Strength = float | Sequence[float | None] | r.Ramp | r.Regularizer | None
 
 

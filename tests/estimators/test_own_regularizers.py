@@ -77,6 +77,7 @@ class Hides(Regularizer):
     (L2(""), "The 'strength' parameter of L2 must be"),
     (L2([]), "The 'strength' parameter of L2 must be"),
     (L2(np.array([[0.1, 0.2]])), "The 'strength' parameter of L2 must be"),
+    (Adversarial([0.1, 0.2]), "The 'strength' parameter of Adversarial must be a float in the"),
     (L2(torch.tensor([0.1, 0.2])), "The 'strength' parameter of L2 must be"),
     (Adversarial(0.0, steps=0), "The 'steps' parameter of Adversarial must be an int"),
 ])  # fmt: skip
@@ -166,7 +167,7 @@ def test_one_that_is_not_finite_is_named(solver):
         own(mine, solver=solver, batch_size="auto").fit(X, y)
 
 
-@pytest.mark.parametrize("l2", ["0.1", ["0.1"], L2("0.1"), L2(-1.0)], ids=str)
+@pytest.mark.parametrize("l2", ["0.1", [[0.1]], np.eye(2), L2("0.1"), L2(-1.0)], ids=str)
 def test_partial_fit_says_itself_what_is_wrong(l2):
     net = NetRegressor(l2=l2)
     assert hasattr(net, "partial_fit")

@@ -42,6 +42,7 @@ class Ramp(BaseEstimator):
 
     Examples
     --------
+    >>> from wellposed.regularizers import Ramp
     >>> [Ramp(0.5, 0.0, until=0.5).at(share) for share in (0.0, 0.25, 0.5, 1.0)]
     [0.5, 0.25, 0.0, 0.0]
     >>> from sklearn.datasets import load_iris
