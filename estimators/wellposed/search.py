@@ -35,7 +35,8 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
     estimator : NetClassifier, NetRegressor, or a pipeline or wrapper with one of them inside
         What is searched. A regularizer that is on already stays as it is.
     expected : float, default=4
-        How many regularizers are on in a draw, on average.
+        How many regularizers are on in a draw, on average, early stopping aside, which is on in
+        every other one.
     architecture : bool, default=True
         Search over ``learning_rate`` and, but for a network of your own and the linear model,
         ``hidden_layer_sizes`` as well.
@@ -90,8 +91,14 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
         if not _accepts(net, {a: candidates[a].typical[0], b: candidates[b].typical[0]})
     ]
     others: dict[str, Any] = {}
+    stops = {"early_stopping": True}
+    if not net.early_stopping and all(
+        _accepts(net, {name: cls.typical[0], **stops}) for name, cls in candidates.items()
+    ):
+        others["early_stopping"] = (False, True)
     if architecture:
-        others = {"learning_rate": loguniform(*_RATES)} if net.solver != "lbfgs" else {}
+        if net.solver != "lbfgs":
+            others["learning_rate"] = loguniform(*_RATES)
         if not callable(net.network) and net.hidden_layer_sizes != ():
             others["hidden_layer_sizes"] = _CHANNELS if net.network == "cnn" else _WIDTHS
     share = min(1.0, expected / max(1, len(candidates)))

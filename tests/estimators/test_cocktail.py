@@ -179,6 +179,13 @@ def test_two_networks_inside():
         cocktail(voting)
 
 
+def test_early_stopping_is_drawn_where_it_can_be():
+    drawn = {p["early_stopping"] for p in ParameterSampler(cocktail(NetClassifier()), 20)}
+    assert drawn == {False, True}
+    for net in (NetClassifier(solver="lbfgs"), NetClassifier(early_stopping=True)):
+        assert "early_stopping" not in cocktail(net)
+
+
 def test_the_architecture_can_stay():
     assert {"learning_rate", "hidden_layer_sizes"} <= cocktail(NetClassifier()).keys()
     fixed = cocktail(NetClassifier(), architecture=False)
