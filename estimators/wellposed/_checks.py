@@ -58,6 +58,7 @@ def check_combination(estimator: Any) -> dict[str, Regularizer]:
                     f"none. Set {name}=0 or add a hidden layer."
                 )
     _check_hidden_layers(estimator)
+    _check_needs(estimator, on)
     if callable(estimator.network) and estimator.init != "auto":
         raise ValueError(
             f"init={estimator.init!r} is for networks of this library; a module from "
@@ -103,6 +104,22 @@ def _check_hidden_layers(estimator: Any) -> None:
                 f"neighbouring hidden layers of one size, and hidden_layer_sizes={sizes!r} has "
                 "none. Make two neighbouring sizes equal, or set skip=False."
             )
+
+
+def _check_needs(estimator: Any, on: dict[str, Regularizer]) -> None:
+    """Refuse regularizers whose class needs other values of other parameters."""
+    for name, regularizer in on.items():
+        for other, (value, why) in regularizer.needs.items():
+            given, off = shown(estimator, name), f"{name}={_off(estimator, name)}"
+            if callable(estimator.network):
+                raise ValueError(
+                    f"{given} {why}, and whether a module of your own does is not known. Set {off}."
+                )
+            if getattr(estimator, other) != value:
+                raise ValueError(
+                    f"{given} {why}, which takes {other}={value!r}, and {other} is "
+                    f"{getattr(estimator, other)!r}. Set {other}={value!r} or {off}."
+                )
 
 
 def check_batches(estimator: Any, network: Network, rows: int) -> None:

@@ -23,7 +23,9 @@ FURTHER = [
     {"early_stopping": True, "retrain": "passes"},
     {"class_weight": "balanced", "dtype": "float32"},
 ]
-NET = NetClassifier((16, 8), learning_rate=0.02, batch_size=30, max_epochs=60, random_state=0)
+NEEDS = {other: value for r in REGULARIZERS.values() for other, (value, _) in r.needs.items()}
+NET = NetClassifier((16, 16), learning_rate=0.02, batch_size=30, max_epochs=60, random_state=0)
+NET.set_params(**NEEDS)
 
 
 @pytest.mark.parametrize("further", FURTHER, ids=str)

@@ -68,8 +68,10 @@ def proba(net):
 
 @pytest.mark.parametrize("name", REGULARIZERS)
 def test_a_number_is_an_object_with_its_defaults(name):
-    net = clone(NET).set_params(**{name: 0.1})
-    as_object = clone(NET).set_params(**{name: REGULARIZERS[name](0.1)})
+    needs = {other: value for other, (value, _) in REGULARIZERS[name].needs.items()}
+    like = clone(NET).set_params(hidden_layer_sizes=(12, 12), **needs)
+    net = clone(like).set_params(**{name: 0.1})
+    as_object = clone(like).set_params(**{name: REGULARIZERS[name](0.1)})
     np.testing.assert_array_equal(proba(net), proba(as_object))
 
 

@@ -47,6 +47,16 @@ class Network(Protocol):
         ...
 
     @property
+    def real_hidden_units(self) -> tuple[int, ...]:
+        """Real sizes of the hidden layers."""
+        ...
+
+    @property
+    def skips(self) -> tuple[bool, ...]:
+        """Which hidden layers are added to their input; () if none is."""
+        ...
+
+    @property
     def n_weights(self) -> int:
         """W, the padded number of weights: the first columns of ``theta``."""
         ...

@@ -123,7 +123,12 @@ class ConvNet(NormalizedNetwork):
     @property
     def hidden_units(self) -> tuple[int, ...]:
         """Padded sizes of the hidden layers after pooling: what dropout masks must cover."""
-        return tuple(pad16(math.prod(shape)) for shape in self._shapes[1:])
+        return tuple(map(pad16, self.real_hidden_units))
+
+    @property
+    def real_hidden_units(self) -> tuple[int, ...]:
+        """Real sizes of the hidden layers after pooling."""
+        return tuple(math.prod(shape) for shape in self._shapes[1:])
 
     def forward(
         self,

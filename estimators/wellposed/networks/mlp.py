@@ -55,6 +55,11 @@ class MLP(Flat):
         """Padded sizes of the hidden layers: what dropout masks must cover."""
         return tuple(layer.rows for layer in self.layers[:-1])
 
+    @property
+    def real_hidden_units(self) -> tuple[int, ...]:
+        """Real sizes of the hidden layers."""
+        return self.hidden_layer_sizes
+
     def forward(
         self,
         weights: Sequence[Tensor],

@@ -78,6 +78,7 @@ class ModuleNetwork:
 
     exact_rows = True  # padding rows would count in batch statistics
     image_shape = None  # what a row is, its author knows
+    skips = ()  # are its author's business
     statistics = None  # are buffers of the module
 
     def __init__(
@@ -183,6 +184,10 @@ class ModuleNetwork:
     @property
     def hidden_units(self) -> tuple[int, ...]:
         return tuple(pad16(layer.in_features) for layer in self._linears)
+
+    @property
+    def real_hidden_units(self) -> tuple[int, ...]:
+        return tuple(layer.in_features for layer in self._linears)
 
     @property
     def real(self) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .activations import ActivityL1
+from .activations import ActivityKL, ActivityL1
 from .adversarial import Adversarial
 from .augmentation import Augment
 from .averaging import EMA, Averaging
 from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
-from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout
+from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout, StochasticDepth
 from .gradients import ClipNorm, GradientNoise
 from .groups import GroupL1
 from .mixing import CutMix, Mixup
@@ -33,7 +33,9 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         SAM,
         Dropout,
         GaussianDropout,
+        StochasticDepth,
         ActivityL1,
+        ActivityKL,
         L2,
         L1,
         GroupL1,
@@ -58,6 +60,7 @@ __all__ = [
     "PER_LAYER",
     "REGULARIZERS",
     "SAM",
+    "ActivityKL",
     "ActivityL1",
     "Adversarial",
     "Augment",
@@ -81,6 +84,7 @@ __all__ = [
     "Ramp",
     "Regularizer",
     "SpectralNorm",
+    "StochasticDepth",
     "WeightDecay",
     "WeightNoise",
 ]

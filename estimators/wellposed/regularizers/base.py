@@ -132,6 +132,7 @@ class Regularizer(BaseEstimator):
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be
     not_for_lbfgs: ClassVar[str] = ""  # why not, where the moments do not tell
     instead: ClassVar[dict[str, str]] = {}  # what to do under "lbfgs" or in a "module"
+    needs: ClassVar[dict[str, tuple[Any, str]]] = {}  # values of other parameters, and why
     excludes: ClassVar[dict[str, str]] = {}  # names it cannot be combined with, and why
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}  # of the options

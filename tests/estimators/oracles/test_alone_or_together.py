@@ -41,6 +41,8 @@ OPTIONS = {
     ],
     "group_l1": [{}, {"groups": [[0]]}],
     "sam": [{}, {"adaptive": True}],
+    "stochastic_depth": [{}, {"linear": False}],
+    "activity_kl": [{}, {"target": 0.3}],
 }
 structures = st.fixed_dictionaries(
     {
@@ -48,6 +50,7 @@ structures = st.fixed_dictionaries(
         "n_outputs": st.integers(1, 5),
         "hidden": st.lists(st.integers(1, 35), max_size=2).map(tuple),
         "normalization": st.sampled_from([None, "batch", "layer"]),
+        "skip": st.booleans(),
         "activation": st.sampled_from(sorted(ACTIVATIONS)),
         "fit_intercept": st.booleans(),
         "loss": st.sampled_from(sorted(LOSSES)),
@@ -69,12 +72,15 @@ def draw_requests(structure, K, seed):
     s = structure
     shape = s["n_inputs"], s["n_outputs"], s["hidden"], s["activation"], s["fit_intercept"]
     network = MLP(*shape)
-    if s["hidden"] and s["normalization"]:
-        network = ResidualMLP(*shape, s["normalization"], len(set(s["hidden"])) == 1)
+    skip = s["skip"] and len(set(s["hidden"])) < len(s["hidden"])
+    if s["hidden"] and (s["normalization"] or skip):
+        network = ResidualMLP(*shape, s["normalization"], skip)
+    has = {**s, "skip": skip}
     names = [
         name
-        for name in REGULARIZERS
-        if name in s["regularizers"] and (s["hidden"] or not REGULARIZERS[name].needs_hidden)
+        for name, r in REGULARIZERS.items()
+        if name in s["regularizers"] and (s["hidden"] or not r.needs_hidden)
+        if all(has[other] == value for other, (value, _) in r.needs.items())
     ]
     sources = [draw_rows(s, rng) for _ in range(3)]
     held_out = [draw_rows(s, rng) for _ in range(2)]
@@ -143,6 +149,7 @@ EVERYTHING = {
     "n_outputs": 1,
     "hidden": (7, 3),
     "normalization": None,
+    "skip": False,
     "activation": "logistic",
     "fit_intercept": True,
     "loss": "logistic",
@@ -157,13 +164,16 @@ EVERYTHING = {
 }
 
 
+RESIDUAL = {"hidden": (7, 7), "skip": True}
+
+
 @pytest.mark.slow
 @given(structure=structures, K=st.sampled_from(SIZES), seed=st.integers(0, 2**16))
 @example(structure=EVERYTHING, K=33, seed=0)
 @example(structure={**EVERYTHING, "solver": "sgd", "momentum": True}, K=16, seed=1)
 @example(structure={**EVERYTHING, "n_inputs": 1, "hidden": (50,)}, K=64, seed=2)
 @example(structure={**EVERYTHING, "n_inputs": 1, "hidden": ()}, K=3, seed=3)
-@example(structure={**EVERYTHING, "normalization": "batch", "hidden": (7, 7)}, K=16, seed=4)
+@example(structure={**EVERYTHING, **RESIDUAL, "normalization": "batch"}, K=16, seed=4)
 @settings(
     max_examples=60,
     deadline=None,
@@ -247,6 +257,8 @@ def test_batches_of_other_sizes_and_one_width(make_request):
 def test_strength_varies_inside_a_stack(name):
     """Different strengths side by side: each network is its own, also after others have left."""
     structure = {**EVERYTHING, "regularizers": {name}, "early_stopping": False}
+    if "skip" in REGULARIZERS[name].needs:
+        structure |= RESIDUAL
     (first,) = draw_requests(structure, 1, seed=4)
     low, high = REGULARIZERS[name].typical
     requests = [

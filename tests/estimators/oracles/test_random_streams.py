@@ -15,6 +15,8 @@ from wellposed.regularizers import REGULARIZERS
 from wellposed.training import train
 from wellposed.training.stack import Stack
 
+#: What a class needs besides.
+NEEDS = {name: {p: v for p, (v, _) in r.needs.items()} for name, r in REGULARIZERS.items()}
 ON = {name: regularizer.typical[1] for name, regularizer in REGULARIZERS.items()}
 
 
@@ -35,7 +37,7 @@ def seen_by(monkeypatch, **parameters):
     X = rng.normal(size=(60, 4))
     y = (X[:, 0] > 0).astype(int)
     NetClassifier(
-        (8,), batch_size=16, max_epochs=3, early_stopping=True, random_state=7, **parameters
+        (8, 8), batch_size=16, max_epochs=3, early_stopping=True, random_state=7, **parameters
     ).fit(X, y)
     monkeypatch.undo()
     return seen
@@ -44,8 +46,8 @@ def seen_by(monkeypatch, **parameters):
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("name", ON)
 def test_a_regularizer_changes_no_other_draw(monkeypatch, name, solver):
-    without = seen_by(monkeypatch, solver=solver)
-    with_it = seen_by(monkeypatch, solver=solver, **{name: ON[name]})
+    without = seen_by(monkeypatch, solver=solver, **NEEDS[name])
+    with_it = seen_by(monkeypatch, solver=solver, **NEEDS[name], **{name: ON[name]})
     for what, value in without.items():
         assert torch.equal(value, with_it[what]), what
     assert len(without["held out"]) - 1 == 6
@@ -85,8 +87,8 @@ def own_module(n_inputs, n_outputs):
 @pytest.mark.parametrize(
     "network",
     [
-        {"hidden_layer_sizes": (8, 8)},
-        {"hidden_layer_sizes": (8, 8, 8)},
+        {"skip": True, "hidden_layer_sizes": (8, 8)},
+        {"skip": True, "hidden_layer_sizes": (8, 8, 8)},
         {"network": "cnn", "hidden_layer_sizes": (2,)},
         {"network": own_module},
     ],
@@ -112,7 +114,11 @@ def test_every_purpose_has_a_stream_of_its_own(monkeypatch, network):
             monkeypatch.setattr(module, "generator", spy)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 16)), rng.integers(0, 3, 60)
-    random = {name: ON[name] for name, r in REGULARIZERS.items() if r.random and not r.excludes}
+    random = {
+        name: ON[name]
+        for name, r in REGULARIZERS.items()
+        if r.random and not r.excludes and set(r.needs) <= set(network)
+    }
     net = NetClassifier(**network, batch_size=16, max_epochs=2, early_stopping=True, **random)
     net.set_params(random_state=7).fit(X, y)
     assert len(opened) == len(set(opened))

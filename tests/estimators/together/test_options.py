@@ -66,7 +66,8 @@ STRENGTHS = {"max_norm": [0.5, 2.0], "norm_constraint": [1.0, 3.0]}
 def test_every_regularizer(name, digits, same_inside):
     """Those added later take part by construction: this finds them by name."""
     X, y = digits
-    net = NetClassifier(**SMALL)
+    needs = {other: value for other, (value, _) in REGULARIZERS[name].needs.items()}
+    net = NetClassifier(**{**SMALL, "hidden_layer_sizes": (8, 8), **needs})
     if name not in net.get_params():
         pytest.fail(f"{name} is a regularizer and not a parameter")
     grid = {name: STRENGTHS.get(name, [0.05, 0.3])}
