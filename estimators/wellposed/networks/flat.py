@@ -73,7 +73,7 @@ class Flat:
 
     exact_rows: ClassVar[bool] = False  # batches may be padded with rows
     compares_rows: ClassVar[bool] = False  # a row's output depends on no other row
-    skips: tuple[bool, ...] = ()  # no layer is added to its input
+    skips: ClassVar[Any] = ()  # no layer is added to its input
     statistics: ClassVar[slice | None] = None  # there are no running ones
     layers: tuple[Layer, ...]
 

@@ -217,7 +217,7 @@ class NormalizedNetwork(Flat):
         return Normalization(self.normalization, self.hidden_layer_sizes, super().size)
 
     @cached_property
-    def skips(self) -> tuple[bool, ...]:
+    def skips(self) -> tuple[bool, ...]:  # type: ignore[override]
         """Which hidden layers are added to their input."""
         sizes = self.hidden_layer_sizes
         return tuple(self.skip and i > 0 and sizes[i - 1] == n for i, n in enumerate(sizes))
@@ -251,6 +251,9 @@ class NormalizedNetwork(Flat):
     @cached_property
     def real(self) -> Tensor:
         mask = super().real.clone()
+        for layer in () if self.biased else self.layers[:-1]:
+            if layer.bias is not None:
+                mask[layer.bias] = False  # stays 0
         for part in () if self.norm is None else self.norm.real(mask):
             part[...] = True
         return mask

@@ -135,6 +135,7 @@ class StochasticDepth(_Masking):
     >>> from wellposed import NetClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> net = NetClassifier((16, 16, 16), skip=True, stochastic_depth=0.3, random_state=0)
+    >>> net = net.set_params(learning_rate=0.01)
     >>> bool(net.fit(X, y).score(X, y) > 0.9)
     True
     """
