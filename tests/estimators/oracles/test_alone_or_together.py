@@ -120,9 +120,11 @@ def draw_rows(s, rng):
     if s["batch_size"] is None:
         n = int(rng.integers(1, 17))
     else:
-        n = s["batch_size"] * int(rng.integers(1, 4)) + 1
+        size, joins = s["batch_size"], s["normalization"] == "batch"
+        n = size * int(rng.integers(1 + joins, 4)) + 1
         if not s["last_batch_of_one"]:
-            n += int(rng.integers(s["batch_size"]))
+            n += int(rng.integers(size))
+            n += joins and n % size == 1  # a last row alone would widen the batch before it
     X = rng.normal(size=(n, s["n_inputs"]))
     target = rng.normal(size=(n, s["n_outputs"]))
     if s["loss"] != "squared_error":
