@@ -162,6 +162,7 @@ class Parameters(BaseEstimator):
     sam: Strength = strength(r.SAM, default=0.0)
     averaging: Strength = strength(r.Averaging, default=None)
     ema: Strength = strength(r.EMA, default=None)
+    swa: Strength = strength(r.SWA, default=None)
     regularizers: Sequence[tuple[str, r.Regularizer]] | None = parameter(
         "list of (str, Regularizer) or None",
         [list, tuple, None],

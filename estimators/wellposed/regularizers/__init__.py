@@ -5,7 +5,7 @@ from __future__ import annotations
 from .activations import ActivityKL, ActivityL1
 from .adversarial import Adversarial
 from .augmentation import Augment
-from .averaging import EMA, Averaging
+from .averaging import EMA, SWA, Averaging
 from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
 from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout, StochasticDepth
@@ -49,6 +49,7 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         NonNegative,
         Averaging,
         EMA,
+        SWA,
     )
 }
 
@@ -60,6 +61,7 @@ __all__ = [
     "PER_LAYER",
     "REGULARIZERS",
     "SAM",
+    "SWA",
     "ActivityKL",
     "ActivityL1",
     "Adversarial",

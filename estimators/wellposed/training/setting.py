@@ -37,6 +37,8 @@ class Setting:
     seeds : sequence of (seed, generation), length K
     rows : list of Rows, length K
         What each network is trained on.
+    epoch_lengths : list of int, length K
+        Updates of an epoch.
     """
 
     name: str
@@ -48,7 +50,8 @@ class Setting:
     seeds: Sequence[tuple[int, int]]
     dtype: torch.dtype
     device: torch.device
-    rows: list[Rows]
+    rows: list[Rows] = field(default_factory=list)
+    epoch_lengths: list[int] = field(default_factory=list)
     _streams: list[Stream] = field(default_factory=list)
 
     @cached_property
@@ -73,6 +76,6 @@ class Setting:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these networks of the stack."""
-        self.rows = [self.rows[k] for k in rows]
+        self.rows = [self.rows[k] for k in rows] if self.rows else []
         for stream in self._streams:
             stream.keep(rows)

@@ -53,6 +53,7 @@ def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
             width=first.width,
             strengths=strengths,
             n_updates=[request.n_updates for request in requests],
+            epoch_lengths=[request.n_batches for request in requests],
             has_prox=has_prox,
             seeds=[(request.seed, request.updates_before) for request in requests],
             dtype=first.rows.table.dtype,

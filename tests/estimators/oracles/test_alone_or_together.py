@@ -43,6 +43,7 @@ OPTIONS = {
     "sam": [{}, {"adaptive": True}],
     "stochastic_depth": [{}, {"linear": False}],
     "activity_kl": [{}, {"target": 0.3}],
+    "swa": [{}, {"every": 2}],
 }
 structures = st.fixed_dictionaries(
     {

@@ -88,9 +88,7 @@ def test_the_step_under_unequal_gains_is_the_minimum(groups):
     """``sum (w - v)^2 / (2 gain) + alpha sum ||w_j||`` by a general minimiser."""
     network, rng = MLP(6, 1, (5,)), np.random.default_rng(0)
     shape = len(network.layers[0:1]), network.n_weights
-    setting = Setting(
-        "group_l1", network, 16, [0.3], [1], True, [(0, 0)], torch.float64, "cpu", [None]
-    )
+    setting = Setting("group_l1", network, 16, [0.3], [1], True, [(0, 0)], torch.float64, "cpu")
     r = GroupL1(0.3, groups=groups).in_stack([0.3], setting)
     weights = Weights(network, torch.zeros(shape, dtype=torch.float64))
     gain = torch.from_numpy(np.exp(1.5 * rng.normal(size=shape)))
