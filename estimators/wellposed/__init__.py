@@ -22,6 +22,7 @@ from .bias_variance import (
 from .displays import RegularizationPathDisplay, TrainingCurveDisplay
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
+from .omp import OMPEncoder
 from .regularizers import (
     EMA,
     L1,
@@ -95,6 +96,7 @@ __all__ = [
     "NetRegressor",
     "NonNegative",
     "NormConstraint",
+    "OMPEncoder",
     "Orthogonality",
     "Ramp",
     "RegularizationPathDisplay",

@@ -232,7 +232,11 @@ class BaseNet(FittedNet):
             return network
         hidden = _checks.hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
-        more: dict[str, Any] = {"normalization": self.normalization, "skip": bool(self.skip)}
+        more: dict[str, Any] = {
+            "normalization": self.normalization,
+            "skip": bool(self.skip),
+            "k_winners": _checks.number(self.k_winners),
+        }
         if self.network == "cnn":
             from .networks.conv import ConvNet, image_shape
 

@@ -83,7 +83,11 @@ def check_combination(estimator: Any) -> dict[str, Regularizer]:
 
 def _check_hidden_layers(estimator: Any) -> None:
     """Refuse what is done to hidden layers where there are none to do it to."""
-    options = {"normalization": estimator.normalization, "skip": bool(estimator.skip)}
+    options = {
+        "normalization": estimator.normalization,
+        "skip": bool(estimator.skip),
+        "k_winners": estimator.k_winners,
+    }
     for name in (name for name, value in options.items() if value):
         off = f"{name}={type(estimator).__dataclass_fields__[name].default}"
         given = f"{name}={options[name]!r}"
@@ -283,6 +287,13 @@ def _check_lbfgs(estimator: Any, on: dict[str, Regularizer]) -> None:
             f"{shown(estimator, name)} {why}. Choose solver='adam' or 'sgd', or switch {name} off"
             f"{other}."
         )
+
+
+def number(value: Any) -> float | None:
+    """A number of NumPy as one of Python, an integer staying one."""
+    if value is None:
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def hidden_sizes(hidden_layer_sizes: Any) -> tuple[int, ...]:

@@ -72,6 +72,16 @@ class Parameters(BaseEstimator):
         added.""",
         default=False,
     )
+    k_winners: float | None = parameter(
+        "int >= 1, float in (0, 1) or None",
+        [_NATURAL, Range(Real, 0, 1, closed="neither"), None],
+        """
+        Keep the so many largest activations of each hidden layer and row, or this share of them,
+        and set the others to 0, in training and prediction: sparsity as a hard constraint
+        (section 7.10; Makhzani and Frey 2013). Of a convolution, units are those of all channels
+        after pooling.""",
+        default=None,
+    )
     init: str = parameter(
         '{"auto", "glorot", "he", "zeros"}',
         [StrOptions(set(INITS))],

@@ -23,6 +23,7 @@ from .activations import ACTIVATIONS
 from .flat import Layer, autograd_backward, lay_out, pad16
 from .image_maps import max_pool, patches
 from .normalization import NormalizedNetwork, Residual
+from .winners import KWinners, winners
 
 _PATCH_BYTES = 1 << 26  # what the patches of one network may take when it predicts
 
@@ -73,6 +74,8 @@ class ConvNet(NormalizedNetwork):
     skip : bool
         Whether a hidden layer's input, pooled as its output is, is added to that where both have
         as many channels.
+    k_winners : int, float or None
+        How many units of a layer, or which share of them, are on after pooling.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class ConvNet(NormalizedNetwork):
     fit_intercept: bool = True
     normalization: str | None = None
     skip: bool = False
+    k_winners: float | None = None
     layers: tuple[Layer, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -232,6 +236,10 @@ class ConvNet(NormalizedNetwork):
             # Padded channels go last: some activations' kernels differ where memory has gaps.
             a = activation(z.unflatten(2, h.shape[2:]))
             pooled = _pooled(a)[:, : layer.n_out]
+            if self.k_winners is not None:
+                flat = pooled.flatten(1, 3)
+                flat = flat * winners(flat, flat.shape[1], self.k_winners)
+                pooled = flat.view(pooled.shape)
             if hidden is not None:
                 hidden.append(pooled.flatten(1, 3))
             if masks is not None:
@@ -281,8 +289,8 @@ class ConvNet(NormalizedNetwork):
                 ACTIVATIONS[self.activation].module(),
             ]
             pool = [nn.MaxPool2d(2)] if _poolable(height, width) else []
-            skip = self.skips[i]
-            parts += [Residual(nn.Sequential(*layer, *pool), *pool)] if skip else [*layer, *pool]
+            layer += [*pool, *([] if self.k_winners is None else [KWinners(self.k_winners)])]
+            parts += [Residual(nn.Sequential(*layer), *pool)] if self.skips[i] else layer
         n_out, n_in = weights[-1].shape
         dense = nn.Linear(n_in, n_out, bias=bool(biases), device="meta")
         return nn.Sequential(*parts, nn.Flatten(), _share(dense, weights, biases, -1))

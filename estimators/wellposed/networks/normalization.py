@@ -208,6 +208,7 @@ class NormalizedNetwork(Flat):
     fit_intercept: bool
     normalization: str | None
     skip: bool
+    k_winners: float | None
 
     @cached_property
     def norm(self) -> Normalization | None:

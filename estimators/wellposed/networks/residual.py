@@ -1,4 +1,4 @@
-"""Multilayer perceptrons with normalised layers and residual connections."""
+"""Multilayer perceptrons with normalised or sparse layers and residual connections."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from torch import Tensor, nn
 from .activations import ACTIVATIONS
 from .mlp import MLP
 from .normalization import NormalizedNetwork, Residual
+from .winners import KWinners, winners
 
 
 @dataclass(frozen=True)
 class ResidualMLP(NormalizedNetwork, MLP):
     """Multilayer perceptrons of one shape, whose hidden layers may be more than affine.
 
-    A hidden layer is ``h <- mask * activation(normalize(W h + b))``, to which its input h is added
-    where `skip` and it has as many units as the hidden layer before it.
+    A hidden layer is ``h <- mask * winners(activation(normalize(W h + b)))``, to which its input h
+    is added where `skip` and it has as many units as the hidden layer before it.
 
     Parameters
     ----------
     normalization : {"batch", "layer"} or None
     skip : bool
+    k_winners : int, float or None
+        How many units of a layer, or which share of them, are on; the others are 0.
 
     Examples
     --------
@@ -34,6 +37,7 @@ class ResidualMLP(NormalizedNetwork, MLP):
 
     normalization: str | None = None
     skip: bool = False
+    k_winners: float | None = None
 
     def forward(
         self,
@@ -62,11 +66,14 @@ class ResidualMLP(NormalizedNetwork, MLP):
                 standard, rate = norm.standardize(i, views, z, rows, statistics)
                 scale, shift = norm.affine(i, views, z)
                 z = torch.addcmul(shift, standard, scale)
-            a = activation(z)
-            if tape is not None:
-                tape += [h, standard, rate, z, a]
+            a = after = activation(z)
             silence = self._silence[i]
-            a = a if silence is None else a * silence.to(a)
+            a = kept = a if silence is None else a * silence.to(a)
+            if self.k_winners is not None:
+                kept = winners(a, self.hidden_layer_sizes[i], self.k_winners)
+                a = a * kept
+            if tape is not None:
+                tape += [h, standard, rate, z, after, kept]
             if hidden is not None:
                 hidden.append(a)
             if masks is not None:
@@ -90,17 +97,19 @@ class ResidualMLP(NormalizedNetwork, MLP):
         """Back-propagate dJ/dz [K, out, B] into the gradients of what is not padding."""
         backward, last = ACTIVATIONS[self.activation].backward, len(weights) - 1
         n_biases = len(weights) if self.fit_intercept else 0
-        h, *views = tape[5 * last :]
+        h, *views = tape[6 * last :]
         rows = views.pop() if self.compares_rows else None
         grads = bias_grads[n_biases:]
         bias_grad = bias_grads[last] if n_biases else None
         self._differentiate(last, slope, h, weight_grads[last], bias_grad)
         slope = self._slope_of_input(last, weights[last], slope)
         for i in reversed(range(last)):
-            h, standard, rate, z, a = tape[5 * i : 5 * i + 5]
+            h, standard, rate, z, a, kept = tape[6 * i : 6 * i + 6]
             shortcut = slope if self.skips[i] else None
             if masks is not None:
                 slope = slope * masks[i]
+            if self.k_winners is not None:
+                slope = slope * kept
             silence = self._silence[i]
             slope = backward(slope if silence is None else slope * silence.to(slope), z, a)
             if self.norm is not None:
@@ -118,6 +127,7 @@ class ResidualMLP(NormalizedNetwork, MLP):
         for i, skip in enumerate(self.skips):
             linear, activation = plain[2 * i : 2 * i + 2]
             norm = [] if self.norm is None else [self.norm.module(i, theta)]
-            layer = [linear, *norm, activation]
+            sparse = [] if self.k_winners is None else [KWinners(self.k_winners)]
+            layer = [linear, *norm, activation, *sparse]
             parts += [Residual(nn.Sequential(*layer))] if skip else layer
         return nn.Sequential(*parts, plain[-1])
