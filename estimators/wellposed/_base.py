@@ -14,7 +14,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from . import _checks
+from . import _checks, _transfer
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
 from ._execution import run
@@ -26,7 +26,7 @@ from .networks import MLP, Network
 from .regularizers import Ramp, Regularizer
 from .training.evaluation import evaluate
 from .training.request import Outcome, Request, Rows, State
-from .training.stack import initial_theta
+from .training.setup import initial_theta
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -194,7 +194,9 @@ class BaseNet(FittedNet):
         full = self.solver == "lbfgs" or self.batch_size is None
         size: Any = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
         early = self.early_stopping
+        dtype = _torch_dtype(X)
         network = network or self._make_network(arrays, seed)
+        start = start or _transfer.start(self, network, seed, dtype, self.device)
         loss = self._targets.loss(target.shape[1])
         _checks.check_network(self, on, network, loss)
         _checks.check_batches(self, network, min(int(size), arrays.n))
@@ -216,6 +218,7 @@ class BaseNet(FittedNet):
             patience=int(self.n_iter_no_change) if early else None,
             start=start,
             schedule=_checks.schedule(self),
+            paces=_transfer.paces(self, network),
         )
 
     def _rows(self, arrays: Arrays) -> Rows:
@@ -293,6 +296,7 @@ class BaseNet(FittedNet):
         target, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
         again = self._request(on, together, held_out, request.seed, outcome.state, request.network)
         again.patience, again.validation_target = None, target
+        again.origin = initial_theta(request).numpy(force=True)
         final = self._run(again)
         if not final.reached:
             warn(

@@ -265,6 +265,8 @@ def schedule(estimator: Any) -> Schedule | None:
 def _check_lbfgs(estimator: Any, on: dict[str, Regularizer]) -> None:
     reasons = {name: regularizer.why_not_lbfgs() for name, regularizer in on.items()}
     instead = {name: regularizer.instead.get("lbfgs", "") for name, regularizer in on.items()}
+    if estimator.layer_rates is not None:
+        reasons["layer_rates"] = "scales the steps of sgd or adam"
     if schedule(estimator) is not None:
         reasons["learning_rate_schedule"] = "plans the steps of sgd or adam"
         instead["learning_rate_schedule"] = "leave it 'constant'"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from numbers import Integral, Real
 from typing import Any
 
-from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import BaseEstimator, _clone_parametrized
+from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from . import regularizers as r
 from ._declare import declared, parameter, strength
@@ -146,6 +147,7 @@ class Parameters(BaseEstimator):
         default=1e-6,
     )
     l2: Strength = strength(r.L2, default=0.0)
+    l2_sp: Strength = strength(r.L2SP, default=0.0)
     l1: Strength = strength(r.L1, default=0.0)
     group_l1: Strength = strength(r.GroupL1, default=0.0)
     orthogonality: Strength = strength(r.Orthogonality, default=0.0)
@@ -212,6 +214,29 @@ class Parameters(BaseEstimator):
         """,
         default=None,
     )
+    start: Any = parameter(
+        "fitted estimator, torch module, dict of tensors or None",
+        [HasMethods(["get_params"]), HasMethods(["state_dict"]), dict, None],
+        """
+        What the first weights are: those of a fitted `NetClassifier` or `NetRegressor`, or a
+        ``state_dict`` of torch, by name or in their order. All layers must have the same shape but
+        for the last, which may be another, and is then drawn afresh. `clone` keeps it as it is.""",
+        default=None,
+    )
+    freeze: Any = parameter(
+        'list of int or str, "all_but_last" or None',
+        [StrOptions({"all_but_last"}), Integral, list, tuple, None],
+        """
+        Layers whose weights and biases stay as they start, by place from 0 on, or, of a module of
+        your own, also by name. Running statistics of batch normalization go on.""",
+        default=None,
+    )
+    layer_rates: Any = parameter(
+        "list of float or None",
+        ["array-like", None],
+        "What `learning_rate` is multiplied by in each layer of weights, biases included.",
+        default=None,
+    )
     warm_start: bool = parameter(
         "bool",
         ["boolean"],
@@ -253,11 +278,22 @@ class Parameters(BaseEstimator):
         """Return the parameters, those of regularizers in `regularizers` included if `deep`."""
         params = super().get_params(deep)
         if deep:
+            params = {name: v for name, v in params.items() if not name.startswith("start__")}
             for name, regularizer in named_regularizers(self.regularizers).items():
                 params[f"regularizers__{name}"] = regularizer
                 for option, value in regularizer.get_params().items():
                     params[f"regularizers__{name}__{option}"] = value
         return params
+
+    def __sklearn_clone__(self) -> Any:
+        """Clone all parameters but `start`, which is kept: a clone of it would not be fitted."""
+        if self.start is None:
+            return _clone_parametrized(self)
+        other = copy(self)
+        other.start = None
+        cloned = _clone_parametrized(other)
+        cloned.start = self.start
+        return cloned
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters.

@@ -95,6 +95,21 @@ class Network(Protocol):
         """Let the running statistics in ``theta`` [K, P] follow those of a batch, in place."""
         ...
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the layers that have parameters."""
+        ...
+
+    def columns(self, layer: int | str) -> list[slice]:
+        """Columns of ``theta`` that hold the parameters of a layer with weights, or of this name.
+
+        Raises
+        ------
+        IndexError, KeyError
+            If there is none.
+        """
+        ...
+
     def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """View ``theta`` [K, P] as weights [K, out, in] and biases [K, out, 1] (none without)."""
         ...

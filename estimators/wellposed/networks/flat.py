@@ -100,6 +100,18 @@ class Flat:
         last = self.layers[-1].bias
         return self.n_weights if last is None else last.stop
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the layers: their places."""
+        return [str(i) for i in range(len(self.layers))]
+
+    def columns(self, layer: int | str) -> list[slice]:
+        """Columns of ``theta`` that hold the parameters of a layer."""
+        if isinstance(layer, str):
+            layer = dict(zip(self.names, range(len(self.layers))))[layer]
+        at = range(len(self.layers))[layer]
+        return [part for part in (self.layers[at].weight, self.layers[at].bias) if part]
+
     def weights(self, flat: Tensor) -> list[Tensor]:
         """View the first columns of ``theta``, [K, W], as weights [K, out, in]."""
         return [

@@ -196,6 +196,23 @@ class ModuleNetwork:
             real[place] = True
         return real
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the module's layers that are trained."""
+        return list(dict.fromkeys(name.rpartition(".")[0] for name in self._slots))
+
+    def columns(self, layer: int | str) -> list[slice]:
+        """Columns of ``theta`` that hold a layer's parameters, or those within a module's part."""
+        name = layer if isinstance(layer, str) else self.layers[layer].rpartition(".")[0]
+        parts = [
+            place
+            for own, (place, _) in self._slots.items()
+            if own == name or own.startswith(f"{name}.")
+        ]
+        if not parts:
+            raise KeyError(name)
+        return parts
+
     def parameters(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """View ``theta`` [1, P] as weights [1, out, rest] and all other parameters [1, size]."""
         return self.weights(theta), [theta[:, self._slots[name][0]] for name in self._others]

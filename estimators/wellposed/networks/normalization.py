@@ -49,6 +49,11 @@ class Normalization:
             theta[:, at : at + width].unsqueeze(2) for at, width in zip(self._starts, self._widths)
         ]
 
+    def columns(self, layer: int) -> list[slice]:
+        """Columns of ``theta`` that hold scales and shifts of a hidden layer."""
+        found = range(2 * layer, 2 * layer + 2)
+        return [slice(self._starts[i], self._starts[i] + self._widths[i]) for i in found]
+
     def real(self, theta: Tensor) -> list[Tensor]:
         """The same of one network [P], without padding, [units]."""
         sizes = [size for size in self.sizes for _ in range(2)] * 2
@@ -231,6 +236,13 @@ class NormalizedNetwork(Flat):
     @property
     def size(self) -> int:
         return super().size if self.norm is None else self.norm.stop
+
+    def columns(self, layer: int | str) -> list[slice]:
+        """Columns of a layer's parameters, its scales and shifts among them."""
+        found, at = super().columns(layer), range(len(self.layers))[int(layer)]
+        if self.norm is not None and at < len(self.hidden_layer_sizes):
+            found += self.norm.columns(at)
+        return found
 
     @property
     def compares_rows(self) -> bool:  # type: ignore[override]

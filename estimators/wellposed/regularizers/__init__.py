@@ -15,7 +15,7 @@ from .mixing import CutMix, Mixup
 from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
 from .ramps import Ramp
 from .sharpness import SAM
-from .weights import L1, L2, Orthogonality, WeightDecay
+from .weights import L1, L2, L2SP, Orthogonality, WeightDecay
 
 REGULARIZERS: dict[str, type[Regularizer]] = {
     regularizer.name: regularizer
@@ -37,6 +37,7 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         ActivityL1,
         ActivityKL,
         L2,
+        L2SP,
         L1,
         GroupL1,
         Orthogonality,
@@ -57,6 +58,7 @@ __all__ = [
     "EMA",
     "L1",
     "L2",
+    "L2SP",
     "MOMENTS",
     "PER_LAYER",
     "REGULARIZERS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -32,6 +33,33 @@ class L2(Regularizer):
         if solver != "sgd" or product <= 2:
             return ""
         return f"learning_rate * l2 = {product:g} > 2, so that every step overshoots"
+
+
+class L2SP(Regularizer):
+    """Adds ``l2_sp / 2 ||w - w0||^2``, w0 being the weights that the fit starts from.
+
+    Those of `start`, if it is given: a fine-tuned network stays near the one it is made of (Li et
+    al. 2018). On a linear model it is `Ridge` moved to w0.
+    """
+
+    name, symbol, section = "l2_sp", "alpha", "7.1.1"
+    typical = (1e-4, 1.0)
+    paper = "Li, Grandvalet and Davoine 2018"
+    per_layer = "weights"
+    needs_all_updates = True
+
+    def begin(self, setting: Setting) -> None:
+        self._origin = setting.origin()[:, : setting.network.n_weights].clone()
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        self._origin = self._origin[rows]
+
+    def value(self, weights: Weights) -> Tensor:
+        return self.sum_over_weights((weights.flat - self._origin).square()) / 2
+
+    def gradient(self, weights: Weights) -> Tensor:
+        return self.of_weights() * (weights.flat - self._origin)
 
 
 class L1(Regularizer):

@@ -25,7 +25,7 @@ FORMAT = 1
 
 _ESTIMATORS = {cls.__name__: cls for cls in (NetClassifier, NetRegressor)}
 _LEFT_OUT = ("_net", "_history")  # made again when they are asked for
-_OF_A_TRAINING = ("callbacks", "random_state")  # parameters that predictions do not need
+_OF_A_TRAINING = ("callbacks", "random_state", "start")  # parameters that predictions do not need
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:

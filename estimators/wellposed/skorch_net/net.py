@@ -26,7 +26,8 @@ from ..networks.losses import OF_CLASSES
 from ..training.evaluation import outputs
 from ..training.model import Batch
 from ..training.request import Outcome, Request, Rows
-from ..training.stack import Stack, initial_theta
+from ..training.setup import initial_theta
+from ..training.stack import Stack
 from .interrupts import interrupts
 from .optimizer import StackOptimizer
 from .targets import Criterion, arrays_of, codes, one_hot, shown

@@ -29,6 +29,8 @@ class Gradient:
     width : int
         Padded rows of a batch.
     terms : sequence of Regularizer
+    frozen : sequence of slice
+        Columns that are not trained.
 
     Attributes
     ----------
@@ -43,9 +45,14 @@ class Gradient:
     """
 
     def __init__(
-        self, model: Model, like: Tensor, width: int, terms: Sequence[Regularizer] = ()
+        self,
+        model: Model,
+        like: Tensor,
+        width: int,
+        terms: Sequence[Regularizer] = (),
+        frozen: Sequence[slice] = (),
     ) -> None:
-        self.network, self.terms = model.network, terms
+        self.network, self.terms, self.frozen = model.network, terms, frozen
         self.of_terms: dict[str, Tensor] = {}
         self._loss = LOSSES[model.loss]
         self.flat = torch.zeros_like(like)
@@ -56,8 +63,16 @@ class Gradient:
 
     def __call__(self, model: Model, batch: Batch) -> Tensor:
         """Return J and the terms, [K], on a batch and leave the gradient in ``flat``."""
-        if self.terms:
-            return self._by_autograd(model, batch)
+        J = self._by_autograd(model, batch) if self.terms else self._by_hand(model, batch)
+        self.freeze()
+        return J
+
+    def freeze(self) -> None:
+        """Leave frozen columns without a gradient."""
+        for part in self.frozen:
+            self.flat[:, part] = 0.0
+
+    def _by_hand(self, model: Model, batch: Batch) -> Tensor:
         x, target, weight = batch
         tape: list[Tensor] = []
         slope, real_slope = self._slope, self._real_slope

@@ -14,8 +14,9 @@ from .divergence import or_own
 from .gradient import Gradient
 from .model import Batch, Model, Weights
 from .owlqn import Iteration, minimize
+from .paces import frozen
 from .request import Abandoned, Outcome, Request, State
-from .stack import by_moment, initial_theta, make_regularizers
+from .setup import by_moment, initial_theta, make_regularizers
 
 
 class _Objective:
@@ -35,6 +36,7 @@ class _Objective:
         for r in self._moments["gradient"]:
             value = value + checked.value(r, weights)
             self._gradient.w += checked.gradient(r, weights)
+        self._gradient.freeze()
         return value, self._gradient.flat.clone()
 
     def parts(self, theta: Tensor) -> dict[str, Tensor]:
@@ -61,7 +63,8 @@ class _Objective:
         self._rows = Batch(*(part[active] for part in self._batch))
         for r in self._moments["batch"]:
             self._rows = checked.shown(r, self._rows, self._model)
-        self._gradient = Gradient(self._model, theta, first.width, self._moments["term"])
+        still = frozen(first.paces)
+        self._gradient = Gradient(self._model, theta, first.width, self._moments["term"], still)
 
 
 def _l1_weights(requests: Sequence[Request], theta: Tensor) -> Tensor | None:
@@ -73,6 +76,8 @@ def _l1_weights(requests: Sequence[Request], theta: Tensor) -> Tensor | None:
     for r in proximal:
         a = r.l1_weight()
         weights[:, : requests[0].network.n_weights] += a[:, None] if a.ndim == 1 else a
+    for part in frozen(requests[0].paces):
+        weights[:, part] = 0.0
     return weights
 
 

@@ -14,6 +14,9 @@ from ..networks import Network, pad16
 from ..regularizers.base import Regularizer
 from .schedules import Schedule
 
+#: Columns of theta, first and one past the last, and what the learning rate is multiplied by there.
+Pace = tuple[int, int, float]
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -140,6 +143,8 @@ class Request:
     start: State | None = None  # go on from here
     verbose: bool = False
     schedule: Schedule | None = None  # of the learning rate
+    paces: tuple[Pace, ...] = ()  # columns of theta with a rate of their own
+    origin: np.ndarray | None = None  # parameters [P] to be pulled to, if not those of the start
     plan: tuple[int, int] | None = None  # if schedules are laid out for a longer training
 
     @property
@@ -192,6 +197,7 @@ class Request:
             self.validation is not None,
             self.updates_before,
             self.schedule is not None,
+            self.paces,
         )
 
 

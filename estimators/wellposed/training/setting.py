@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,6 +39,8 @@ class Setting:
         What each network is trained on.
     epoch_lengths : list of int, length K
         Updates of an epoch.
+    origin : callable
+        Returns the parameters [K, P] that the networks start from.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Setting:
     device: torch.device
     rows: list[Rows] = field(default_factory=list)
     epoch_lengths: list[int] = field(default_factory=list)
+    origin: Callable[[], torch.Tensor] = torch.Tensor
     _streams: list[Stream] = field(default_factory=list)
 
     @cached_property

@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import reduce
 from operator import mul
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .._streams import generator
 from ..networks.losses import LOSSES
-from ..regularizers.base import MOMENTS, Regularizer
 from . import checked
 from .batches import Batches
 from .divergence import check_epoch, check_result, check_validation
@@ -26,56 +25,10 @@ from .evaluation import evaluate
 from .gradient import Gradient
 from .model import Batch, Model, Weights
 from .optimizers import SGD, Adam, Optimizer
+from .paces import Paced, frozen
 from .request import Abandoned, Outcome, Request, State
 from .schedules import Rates
-from .setting import Setting
-
-
-def initial_theta(request: Request) -> Tensor:
-    """Return where a request starts, [P]: its own fresh draw or the state it goes on from."""
-    if request.start is not None:
-        return request.start.theta
-    rng = generator(request.seed, "init")
-    theta = request.network.init(request.init, rng, request.rows.table.dtype)
-    return theta.to(request.rows.table.device)
-
-
-def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
-    """Build the regularizers of a stack, which are on in every request, each with its strength."""
-    first = requests[0]
-    has_prox = any(r.acts("prox") for r in first.regularizers.values())
-    made = []
-    for name, regularizer in first.regularizers.items():
-        strengths = [request.regularizers[name].strength for request in requests]
-        setting = Setting(
-            name=name,
-            network=first.network,
-            width=first.width,
-            strengths=strengths,
-            n_updates=[request.n_updates for request in requests],
-            epoch_lengths=[request.n_batches for request in requests],
-            has_prox=has_prox,
-            seeds=[(request.seed, request.updates_before) for request in requests],
-            dtype=first.rows.table.dtype,
-            device=first.rows.table.device,
-            rows=[request.rows for request in requests],
-        )
-        made.append(regularizer.in_stack(strengths, setting))
-    return made
-
-
-def by_moment(regularizers: Sequence[Regularizer]) -> dict[str, list[Regularizer]]:
-    """Return who takes part in each moment of a step."""
-    found = {moment: [r for r in regularizers if r.acts(moment)] for moment in MOMENTS}
-    # A penalty with a proximal step has no gradient besides.
-    found["gradient"] = [r for r in found["value"] if not r.acts("prox")]
-    return found
-
-
-def _shares(batch: Batch) -> Tensor:
-    """One over the number of real rows, [K, 1, B]; 0 for padding."""
-    real = (batch.weight > 0).to(batch.weight)
-    return real / real.sum(2, keepdim=True)
+from .setup import by_moment, initial_theta, make_regularizers
 
 
 class Stack:
@@ -114,7 +67,11 @@ class Stack:
         self.optimizer = self._make_optimizer()
         self.batches = Batches(self.requests)
         self.regularizers = make_regularizers(self.requests)
-        self.moments = by_moment(self.regularizers)
+        self.moments: dict[str, list[Any]] = {**by_moment(self.regularizers)}
+        if isinstance(self.optimizer, Paced):
+            self.moments["correct"].insert(0, self.optimizer)
+            self.moments["project"].append(self.optimizer)
+            self.moments["result"].append(self.optimizer)
         self.ramped = [r for r in self.regularizers if r.ramps]
         self._open_epochs()
         self._view()
@@ -131,6 +88,8 @@ class Stack:
         if first.start is not None and first.start.slots:
             starts = [request.start.slots for request in self.requests if request.start]
             optimizer.slots = [torch.stack(slot) for slot in zip(*starts)]
+        if first.paces:
+            return Paced(optimizer, first.paces, self.theta, self.network.n_weights)
         return optimizer
 
     def _open_epochs(self) -> None:
@@ -147,7 +106,9 @@ class Stack:
         self.weights = Weights(self.network, self.theta[:, : self.network.n_weights])
         parameters = self.network.parameters(self.theta)
         self.model = Model(self.network, first.loss, first.rows.n_targets, parameters)
-        self.gradient = Gradient(self.model, self.theta, first.width, self.moments["term"])
+        self.gradient = Gradient(
+            self.model, self.theta, first.width, self.moments["term"], frozen(first.paces)
+        )
 
     # ------------------------------------------------------------------ one step
 
@@ -370,3 +331,9 @@ class Stack:
         slots = [slot[k].clone() for slot in self.optimizer.slots]
         n_updates = self.requests[k].updates_before + self.n_updates
         return State(self.judged(k).clone(), slots, n_updates, self.network.buffers())
+
+
+def _shares(batch: Batch) -> Tensor:
+    """One over the number of real rows, [K, 1, B]; 0 for padding."""
+    real = (batch.weight > 0).to(batch.weight)
+    return real / real.sum(2, keepdim=True)

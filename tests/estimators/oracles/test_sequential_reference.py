@@ -17,7 +17,7 @@ from wellposed._streams import generator
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.training import train
 from wellposed.training.model import Batch
-from wellposed.training.stack import make_regularizers
+from wellposed.training.setup import make_regularizers
 
 EPOCHS, BATCH = 12, 13
 

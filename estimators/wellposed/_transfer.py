@@ -1,0 +1,151 @@
+"""Starting from another network: its parameters, and which layers are trained at what rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from ._streams import generator
+from .networks import Network
+from .training.request import Pace, State
+
+
+def paces(estimator: Any, network: Network) -> tuple[Pace, ...]:
+    """Return the columns of theta that have a rate of their own.
+
+    Raises
+    ------
+    ValueError
+        For layers that the network does not have, and if none is left to train.
+    """
+    n = len(network.layers)
+    factors: dict[tuple[int, int], float] = {}
+    given = estimator.layer_rates
+    if given is not None:
+        numbers = list(given)
+        if len(numbers) != n or not all(_is_rate(number) for number in numbers):
+            raise ValueError(
+                f"layer_rates={given!r} must be {n} numbers > 0, one a layer of weights, by which "
+                "learning_rate is multiplied there. For layers that stay as they are use freeze."
+            )
+        for i, number in enumerate(numbers):
+            factors |= {_key(part): float(number) for part in network.columns(i)}
+    for layer in _frozen_layers(estimator.freeze, network):
+        try:
+            parts = network.columns(layer)
+        except (IndexError, KeyError):
+            raise ValueError(
+                f"freeze={estimator.freeze!r} names the layer {layer!r}, and the network has "
+                f"{network.names}. Name some of these, or give numbers from 0 to {n - 1}."
+            ) from None
+        factors |= {_key(part): 0.0 for part in parts}
+    found = [(start, stop, factor) for (start, stop), factor in factors.items() if factor != 1.0]
+    trained = network.real.clone()
+    if network.statistics is not None:
+        trained[network.statistics] = False
+    for start, stop, factor in found:
+        trained[start:stop] &= bool(factor)
+    if not trained.any():
+        raise ValueError(
+            f"freeze={estimator.freeze!r} leaves no layer to train. Freeze fewer layers."
+        )
+    return tuple(sorted(found))
+
+
+def _key(part: slice) -> tuple[int, int]:
+    return part.start, part.stop
+
+
+def _is_rate(number: Any) -> bool:
+    return isinstance(number, Real) and 0 < float(number) < np.inf
+
+
+def _frozen_layers(freeze: Any, network: Network) -> list[Any]:
+    if freeze is None:
+        return []
+    if isinstance(freeze, str) and freeze == "all_but_last":
+        last = network.columns(len(network.layers) - 1)
+        return [name for name in network.names if network.columns(name) != last]
+    return list(freeze) if isinstance(freeze, list | tuple) else [freeze]
+
+
+def start(
+    estimator: Any, network: Network, seed: int, dtype: torch.dtype, device: str
+) -> State | None:
+    """Return the parameters that `start` tells to begin with, None if it is None.
+
+    Raises
+    ------
+    TypeError
+        For what holds no parameters.
+    ValueError
+        For parameters of another network.
+    """
+    if estimator.start is None:
+        return None
+    theta = network.init(estimator.init, generator(seed, "init"), dtype)
+    module = network.module(theta)
+    own = module.state_dict()
+    given = _matched(_state_dict(estimator.start), own)
+    last = _last_layer(module)
+    with torch.no_grad():
+        for name, into in own.items():
+            value = given.get(name)
+            if value is not None and value.shape == into.shape:
+                into.copy_(value)
+            elif name.rpartition(".")[0] != last:
+                found = "nothing" if value is None else f"shape {tuple(value.shape)}"
+                raise ValueError(
+                    f"start= has {found} for {name}, which is of shape {tuple(into.shape)} here. "
+                    "Give the same hidden_layer_sizes and inputs as the network has that start= "
+                    "is of; only the last layer may be another, and is then drawn afresh."
+                )
+        if not _fits(given, own, last):  # weights alone would be half of a layer
+            fresh = network.module(network.init(estimator.init, generator(seed, "init"), dtype))
+            for name, value in fresh.state_dict().items():
+                if name.rpartition(".")[0] == last:
+                    own[name].copy_(value)
+    return State(theta.to(device), [], 0, network.buffers())
+
+
+def _fits(given: Mapping[str, Tensor], own: Mapping[str, Tensor], last: str) -> bool:
+    return all(
+        name in given and given[name].shape == into.shape
+        for name, into in own.items()
+        if name.rpartition(".")[0] == last
+    )
+
+
+def _last_layer(module: nn.Module) -> str:
+    """Name of the last layer that has weights."""
+    names = [name for name, p in module.named_parameters() if p.ndim >= 2]
+    return names[-1].rpartition(".")[0]
+
+
+def _state_dict(source: Any) -> dict[str, Tensor]:
+    if isinstance(source, nn.Module):
+        return source.state_dict()
+    if isinstance(source, Mapping):
+        return {str(name): torch.as_tensor(value) for name, value in source.items()}
+    if hasattr(source, "_network"):
+        check_is_fitted(source)
+        return source.net_.module_.state_dict()
+    if hasattr(source, "hidden_layer_sizes"):
+        check_is_fitted(source)
+    raise TypeError(
+        f"start= must be a fitted NetClassifier or NetRegressor, a torch module or its state_dict, "
+        f"got {type(source).__name__}. Give one of these, or None."
+    )
+
+
+def _matched(given: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Parameters under our names: those they have, or, of a network named otherwise, by place."""
+    if given.keys() & own.keys() or len(given) != len(own):
+        return given
+    return dict(zip(own, given.values()))
