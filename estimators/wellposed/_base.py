@@ -240,6 +240,11 @@ class BaseNet(FittedNet):
             "skip": bool(self.skip),
             "k_winners": _checks.number(self.k_winners),
         }
+        if self.tied:
+            from .networks.tied import TiedMLP
+
+            _checks.check_tied(self, (n_inputs, *hidden, n_outputs), more)
+            return TiedMLP(n_inputs, n_outputs, *how)
         if self.network == "cnn":
             from .networks.conv import ConvNet, image_shape
 

@@ -59,6 +59,11 @@ def check_combination(estimator: Any) -> dict[str, Regularizer]:
                 )
     _check_hidden_layers(estimator)
     _check_needs(estimator, on)
+    if callable(estimator.network) and estimator.tied:
+        raise ValueError(
+            "tied=True ties layers of networks of this library, and network=callable builds a "
+            "module of your own. Tie its parameters there: a parameter in two places is one."
+        )
     if callable(estimator.network) and estimator.init != "auto":
         raise ValueError(
             f"init={estimator.init!r} is for networks of this library; a module from "
@@ -158,6 +163,12 @@ def _check_pairs(estimator: Any, on: dict[str, Regularizer]) -> None:
 def _check_layers(estimator: Any, on: dict[str, Regularizer], network: Network) -> None:
     """Refuse lists of strengths that have another length than the network."""
     for name, regularizer in on.items():
+        if estimator.tied and regularizer.per_layer == "hidden weights":
+            raise ValueError(
+                f"{shown(estimator, name)} acts on the weights that lead into hidden units, and of "
+                f"tied=True they lead out of them, too. Set {name}={_off(estimator, name)} or "
+                "tied=False."
+            )
         if not isinstance(regularizer.strength, tuple):
             continue
         layer, count = PER_LAYER[regularizer.per_layer]
@@ -168,6 +179,22 @@ def _check_layers(estimator: Any, on: dict[str, Regularizer], network: Network) 
                 f"and the network has {n}. Give {n}, 0 where it should be off, or one number for "
                 "all layers."
             )
+
+
+def check_tied(estimator: Any, sizes: tuple[int, ...], others: dict[str, Any]) -> None:
+    """Refuse to tie weights of layers that do not mirror each other."""
+    for name, value in {"network": estimator.network == "cnn", **others}.items():
+        if value:
+            raise ValueError(
+                f"tied=True is for plain layers that mirror each other, and "
+                f"{shown(estimator, name)} makes others. Leave it out, or set tied=False."
+            )
+    if len(sizes) % 2 == 0 or sizes != sizes[::-1]:
+        raise ValueError(
+            f"tied=True makes the second half of the layers the transposes of the first, and the "
+            f"sizes from inputs to outputs, {sizes}, do not mirror each other around one in the "
+            "middle. Give y as many columns as X, and hidden_layer_sizes such as (32, 8, 32)."
+        )
 
 
 def check_module(estimator: Any, network: Network) -> None:

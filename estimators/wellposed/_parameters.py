@@ -53,6 +53,15 @@ class Parameters(BaseEstimator):
         "Activation of the hidden layers.",
         default="relu",
     )
+    tied: bool = parameter(
+        "bool",
+        ["boolean"],
+        """
+        Whether the second half of the layers has the transposed weights of the first, as in an
+        autoencoder: y has as many columns as X, and `hidden_layer_sizes` read the same backwards,
+        around one in the middle. Penalties count each matrix once (section 7.9).""",
+        default=False,
+    )
     normalization: str | None = parameter(
         '{"batch", "layer"} or None',
         [StrOptions({"batch", "layer"}), None],

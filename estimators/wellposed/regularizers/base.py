@@ -41,10 +41,15 @@ MOMENTS = (
 
 #: Layers that a list of strengths has a number for, and how many a network has.
 PER_LAYER: dict[str, tuple[str, Callable[[Network], int]]] = {
-    "weights": ("layer of weights", lambda network: len(network.layers)),
-    "hidden weights": ("hidden layer", lambda network: len(network.layers) - 1),
+    "weights": ("layer of weights", lambda network: _n_matrices(network)),
+    "hidden weights": ("hidden layer", lambda network: _n_matrices(network) - 1),
     "hidden units": ("hidden layer", lambda network: len(network.hidden_units)),
 }
+
+
+def _n_matrices(network: Network) -> int:
+    return len(network.weights(network.real[None, : network.n_weights]))
+
 
 _NOT_FOR_LBFGS = {
     "mask": "multiplies hidden activations at each step",

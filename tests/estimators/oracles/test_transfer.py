@@ -269,6 +269,17 @@ class TestFreeze:
         for found, expected in zip(net.net_.module_.parameters(), module.parameters()):
             np.testing.assert_allclose(found.detach(), expected.detach(), atol=1e-6)
 
+    @pytest.mark.parametrize("name", ["nonnegative", "spectral_norm", "l1", "weight_decay"])
+    def test_is_left_out_of_constraints_and_penalties_at_every_step(self, name):
+        """What follows is trained on the frozen layer as it is, not as it would be in between."""
+        strength = REGULARIZERS[name].typical[1]
+        given = source()
+        net = clone(NET).set_params(start=given, freeze=[0])
+        all_of_them = clone(net).set_params(**{name: strength}).fit(X, y)
+        others = clone(net).set_params(**{name: [0, strength, strength]}).fit(X, y)
+        for found, expected in zip(all_of_them.coefs_, others.coefs_):
+            np.testing.assert_array_equal(found, expected)
+
 
 class TestRates:
     @pytest.mark.parametrize("solver", ["adam", "sgd"])
