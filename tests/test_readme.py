@@ -116,7 +116,8 @@ def test_the_table_is_that_of_the_classes() -> None:
 def test_regressor_and_classifier_share_the_regularizers() -> None:
     classifier = set(inspect.signature(NetClassifier).parameters)
     regressor = set(inspect.signature(NetRegressor).parameters)
-    assert classifier - regressor == {"class_weight", "label_noise", "label_smoothing"}
+    of_classes = {"label_noise", "label_smoothing", "entropy", "pseudo_label"}
+    assert classifier - regressor == {"class_weight", *of_classes}
     assert regressor - classifier == {"loss"}
     assert {*REGULARIZERS, *OTHERS} <= classifier
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._streams import generator
 from .training.request import of_mean_one
+from .unlabeled import split_off
 
 _DENSE_BYTES = (
     1 << 26
@@ -37,12 +38,13 @@ def sparse_vstack(parts: Any) -> csr_array:
 class Arrays(NamedTuple):
     """Rows to train on: X (n, inputs), encoded target (n, outputs), weight (n,) or None.
 
-    X may be sparse.
+    X may be sparse. ``unlabeled`` (m, inputs) are rows without labels.
     """
 
     X: Any
     target: np.ndarray
     weight: np.ndarray | None
+    unlabeled: Any = None
 
     @property
     def n(self) -> int:
@@ -52,7 +54,7 @@ class Arrays(NamedTuple):
     def take(self, rows: np.ndarray) -> Arrays:
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Arrays(self.X[rows], self.target[rows], weight)
+        return Arrays(self.X[rows], self.target[rows], weight, self.unlabeled)
 
     def join(self, other: Arrays) -> Arrays:
         """Return the rows of both; where only one has weights, the other's rows weigh 1."""
@@ -62,10 +64,19 @@ class Arrays(NamedTuple):
             weight = np.concatenate([np.ones(p.n) if p.weight is None else p.weight for p in parts])
         stack = sparse_vstack if issparse(self.X) or issparse(other.X) else np.concatenate
         X = stack((self.X, other.X))
-        return Arrays(X, np.concatenate((self.target, other.target)), weight)
+        return Arrays(X, np.concatenate((self.target, other.target)), weight, self.unlabeled)
 
 
-def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, reset: bool) -> Arrays:
+def validate(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    dtype: Any,
+    reset: bool,
+    X_unlabeled: Any = None,
+    uses_unlabeled: bool = False,
+) -> Arrays:
     """Check X, y and weights, encode y, and leave out the rows of weight zero.
 
     Parameters
@@ -74,7 +85,16 @@ def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, res
         Encodes y, weighs classes, and learns features and classes if `reset`.
     dtype : dtype or list of dtype
         What X may be; anything else becomes the first of them.
+    X_unlabeled : array-like or a tuple of one, optional
+    uses_unlabeled : bool, default=False
+        Whether rows without labels, in `X_unlabeled` and in X, are looked at.
     """
+    parts = []
+    if uses_unlabeled:
+        parts = [X_unlabeled[0] if _holds_one(X_unlabeled) else X_unlabeled]
+        classes = not estimator.y_numeric
+        X, y, sample_weight, others = split_off(X, y, sample_weight, classes)
+        parts = [part for part in (*parts, others) if part is not None]
     X, y = validate_data(
         estimator,
         X,
@@ -92,16 +112,34 @@ def validate(estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any, res
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     weight = targets.weigh(y, weight)
+    arrays = Arrays(X, target, weight, _unlabeled(estimator, parts, X.dtype))
     if weight is None:
-        return Arrays(X, target, None)
+        return arrays
     if not weight.any():
         raise ValueError(
             "Every row has weight zero, so there is nothing to learn from. Give at least one row a "
             "positive sample_weight, and its class a positive class_weight."
         )
-    arrays = Arrays(X, target, weight)
     positive = of_mean_one(weight).astype(X.dtype) > 0  # nor 0 in this precision
     return arrays if positive.all() else arrays.take(positive)
+
+
+def _holds_one(X: Any) -> bool:
+    return isinstance(X, tuple) and len(X) == 1
+
+
+def _unlabeled(estimator: Any, parts: list[Any], dtype: Any) -> Any:
+    """Check rows without labels and stack them on one another."""
+    if not parts:
+        return None
+    try:
+        checked = [
+            densify(validate_data(estimator, X, reset=False, dtype=dtype, accept_sparse="csr"))
+            for X in parts
+        ]
+    except ValueError as error:
+        raise ValueError(f"X_unlabeled must look like X, and does not: {error}") from error
+    return (sparse_vstack if any(map(issparse, checked)) else np.concatenate)(checked)
 
 
 def validate_held_out(

@@ -89,6 +89,7 @@ class BaseNet(FittedNet):
         sample_weight: Any = None,
         X_val: Any = None,
         y_val: Any = None,
+        X_unlabeled: Any = None,
     ) -> Any:
         """Train the network.
 
@@ -104,6 +105,10 @@ class BaseNet(FittedNet):
             without, the loss on them is recorded. They weigh as their classes do, and in a
             retraining as much as the mean of the other rows. In a search, scikit-learn cuts them to
             the folds if they happen to be as many as the rows of X.
+        X_unlabeled : array-like or Unlabeled of shape (n_unlabeled, n_features), optional
+            Rows without labels, for the regularizers that use them (section 7.6). While one of
+            these is on, rows of X whose y is NaN, None or, of classes, -1 are such rows, too; their
+            weights mean nothing. Each step sees a batch of both kinds.
 
         Returns
         -------
@@ -118,7 +123,8 @@ class BaseNet(FittedNet):
         """
         on = _checks.check_combination(self)
         warm = self.warm_start and self.__sklearn_is_fitted__()
-        arrays = validate(self, X, y, sample_weight, self._numpy_dtype(warm), reset=not warm)
+        dtype, uses = self._numpy_dtype(warm), _checks.uses_unlabeled(on, X_unlabeled)
+        arrays = validate(self, X, y, sample_weight, dtype, not warm, X_unlabeled, uses)
         held_out = validate_held_out(self, X_val, y_val, arrays, sample_weight)
         start = self._go_on(arrays, afresh=True) if warm else None
         network = self._network if warm else None
@@ -141,7 +147,8 @@ class BaseNet(FittedNet):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         on = _checks.check_combination(self)
         first = not self.__sklearn_is_fitted__()
-        arrays = validate(self, X, y, sample_weight, self._numpy_dtype(not first), reset=first)
+        dtype, uses = self._numpy_dtype(not first), _checks.uses_unlabeled(on)
+        arrays = validate(self, X, y, sample_weight, dtype, first, uses_unlabeled=uses)
         if first:
             request = self._request(on, arrays, None, self._draw_seed(), None)
         else:
@@ -190,9 +197,11 @@ class BaseNet(FittedNet):
         start: State | None,
         network: Network | None = None,
     ) -> Request:
-        X, target, _ = arrays
+        X, target, _, unlabeled = arrays
         full = self.solver == "lbfgs" or self.batch_size is None
         size: Any = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
+        no_target = np.zeros((0 if unlabeled is None else unlabeled.shape[0], 0))
+        size_of_unlabeled = self._size_of_unlabeled(len(no_target), full, size)
         early = self.early_stopping
         dtype = _torch_dtype(X)
         network = network or self._make_network(arrays, seed)
@@ -214,6 +223,8 @@ class BaseNet(FittedNet):
             tol=float(self.tol),
             init=self.init,
             regularizers=on,
+            unlabeled=None if unlabeled is None else self._rows(Arrays(unlabeled, no_target, None)),
+            unlabeled_batch_size=int(size_of_unlabeled),
             validation=None if held_out is None else self._rows(held_out),
             patience=int(self.n_iter_no_change) if early else None,
             start=start,
@@ -221,11 +232,17 @@ class BaseNet(FittedNet):
             paces=_transfer.paces(self, network),
         )
 
+    def _size_of_unlabeled(self, n: int, full: bool, size: int) -> int:
+        given = self.unlabeled_batch_size
+        if given is None or (given == "auto" and full):
+            return max(n, 1)
+        return size if given == "auto" else int(given)
+
     def _rows(self, arrays: Arrays) -> Rows:
-        return Rows.from_arrays(*arrays, _torch_dtype(arrays.X), torch.device(self.device))
+        return Rows.from_arrays(*arrays[:3], _torch_dtype(arrays.X), torch.device(self.device))
 
     def _make_network(self, arrays: Arrays, seed: int) -> Network:
-        X, target, _ = arrays
+        X, target = arrays.X, arrays.target
         n_inputs, n_outputs = X.shape[1], target.shape[1]
         if callable(self.network):
             from .networks.module import ModuleNetwork
@@ -328,7 +345,7 @@ class BaseNet(FittedNet):
 
     def _set_fitted(self, request: Request, outcome: Outcome, final: Outcome) -> None:
         self._network, self._seed, self._state = request.network, request.seed, final.state
-        self._made_by = replace(request, rows=None, validation=None, start=None)
+        self._made_by = replace(request, rows=None, unlabeled=None, validation=None, start=None)
         self.n_iter_ = final.n_epochs
         self.loss_curve_ = final.loss_curve
         self.loss_ = final.loss_curve[-1]

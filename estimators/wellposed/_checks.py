@@ -13,8 +13,9 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._strengths import regularizers_on
+from ._warn import warn
 from .networks import Network
-from .regularizers import PER_LAYER, Ramp, Regularizer
+from .regularizers import PER_LAYER, REGULARIZERS, Ramp, Regularizer
 from .training.schedules import SCHEDULES, Schedule
 
 
@@ -209,6 +210,19 @@ def check_module(estimator: Any, network: Network) -> None:
             )
 
 
+def uses_unlabeled(on: dict[str, Regularizer], X_unlabeled: Any = None) -> bool:
+    """Whether a regularizer sees rows without labels; warns where such rows are given for none."""
+    uses = any(regularizer.uses_unlabeled for regularizer in on.values())
+    if X_unlabeled is not None and not uses:
+        names = [name for name, r in REGULARIZERS.items() if r.uses_unlabeled]
+        warn(
+            "X_unlabeled was given, and no regularizer that uses it is on, so that it changes "
+            f"nothing. Switch one on, {', '.join(names)}, or leave X_unlabeled out.",
+            UserWarning,
+        )
+    return uses
+
+
 def check_network(estimator: Any, on: dict[str, Regularizer], network: Network, loss: str) -> None:
     """Refuse regularizers that have no meaning for this network and this loss."""
     for name, regularizer in on.items():
@@ -307,6 +321,9 @@ def _check_lbfgs(estimator: Any, on: dict[str, Regularizer]) -> None:
     if isinstance(estimator.batch_size, Integral):
         reasons["batch_size"] = "asks for mini-batches"
         instead["batch_size"] = "leave batch_size='auto'"
+    if isinstance(estimator.unlabeled_batch_size, Integral):
+        reasons["unlabeled_batch_size"] = "asks for mini-batches"
+        instead["unlabeled_batch_size"] = "leave unlabeled_batch_size='auto'"
     for name, why in reasons.items():
         if not why:
             continue

@@ -143,6 +143,14 @@ class Parameters(BaseEstimator):
         'Rows a step sees. ``"auto"`` is 200, and all rows for lbfgs; None is all rows.',
         default="auto",
     )
+    unlabeled_batch_size: int | str | None = parameter(
+        'int, "auto" or None',
+        [StrOptions({"auto"}), _NATURAL, None],
+        """
+        Rows without labels that a step sees beside those of `batch_size`. ``"auto"`` is as many,
+        and all for lbfgs; None is all of them.""",
+        default="auto",
+    )
     max_epochs: int = parameter(
         "int",
         [_NATURAL],
@@ -178,6 +186,9 @@ class Parameters(BaseEstimator):
     gradient_noise: Strength = strength(r.GradientNoise, default=0.0)
     clip_norm: Strength = strength(r.ClipNorm, default=None)
     adversarial: Strength = strength(r.Adversarial, default=0.0)
+    consistency: Strength = strength(r.Consistency, default=0.0)
+    mean_teacher: Strength = strength(r.MeanTeacher, default=0.0)
+    vat: Strength = strength(r.VAT, default=0.0)
     activity_l1: Strength = strength(r.ActivityL1, default=0.0)
     activity_kl: Strength = strength(r.ActivityKL, default=0.0)
     sam: Strength = strength(r.SAM, default=0.0)

@@ -23,7 +23,7 @@ _BLOCK = 1 << 18
 
 
 #: What training itself draws numbers for.
-PURPOSES = ("init", "batches", "module", "validation split")
+PURPOSES = ("init", "batches", "unlabeled batches", "module", "validation split")
 
 
 def generator(seed: int, name: str, generation: int = 0) -> torch.Generator:

@@ -16,7 +16,7 @@ from ._base import BaseNet, all_or_nothing, can_fit_partially
 from ._declare import declared, parameter, strength
 from ._parameters import Strength
 from ._targets import Labels, Numbers
-from .regularizers import LabelNoise, LabelSmoothing
+from .regularizers import Entropy, LabelNoise, LabelSmoothing, PseudoLabel
 
 
 @declared
@@ -55,6 +55,8 @@ class NetClassifier(ClassifierMixin, BaseNet):
     array([0, 0, 0])
     """
 
+    entropy: Strength = strength(Entropy, default=0.0)
+    pseudo_label: Strength = strength(PseudoLabel, default=0.0)
     label_noise: Strength = strength(LabelNoise, default=0.0)
     label_smoothing: Strength = strength(LabelSmoothing, default=0.0)
     class_weight: Any = parameter(

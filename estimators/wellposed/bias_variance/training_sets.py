@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import secrets
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -167,7 +168,7 @@ def root_seed(random_state: int | np.random.RandomState | None) -> int:
     """Return the number from which every stream of a study derives."""
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(np.iinfo(np.int32).max))
-    return int(np.random.SeedSequence(random_state).entropy)  # type: ignore[arg-type]
+    return secrets.randbits(128) if random_state is None else int(random_state)
 
 
 def random_stream(root: int, repetition: int, purpose: int = _SAMPLES) -> np.random.RandomState:

@@ -14,6 +14,7 @@ from .groups import GroupL1
 from .mixing import CutMix, Mixup
 from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
 from .ramps import Ramp
+from .semi_supervised import VAT, Consistency, Entropy, MeanTeacher, PseudoLabel
 from .sharpness import SAM
 from .weights import L1, L2, L2SP, Orthogonality, WeightDecay
 
@@ -36,6 +37,11 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         StochasticDepth,
         ActivityL1,
         ActivityKL,
+        Entropy,
+        PseudoLabel,
+        Consistency,
+        MeanTeacher,
+        VAT,
         L2,
         L2SP,
         L1,
@@ -64,15 +70,18 @@ __all__ = [
     "REGULARIZERS",
     "SAM",
     "SWA",
+    "VAT",
     "ActivityKL",
     "ActivityL1",
     "Adversarial",
     "Augment",
     "Averaging",
     "ClipNorm",
+    "Consistency",
     "CutMix",
     "DropConnect",
     "Dropout",
+    "Entropy",
     "GaussianDropout",
     "GradientNoise",
     "GroupL1",
@@ -81,10 +90,12 @@ __all__ = [
     "LabelNoise",
     "LabelSmoothing",
     "MaxNorm",
+    "MeanTeacher",
     "Mixup",
     "NonNegative",
     "NormConstraint",
     "Orthogonality",
+    "PseudoLabel",
     "Ramp",
     "Regularizer",
     "SpectralNorm",

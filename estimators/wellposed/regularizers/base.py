@@ -134,6 +134,7 @@ class Regularizer(BaseEstimator):
     is_bound: ClassVar[bool] = False  # a bound on something, which 0 is not: it is none
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
+    uses_unlabeled: ClassVar[bool] = False  # sees the rows without labels, where there are some
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be
     not_for_lbfgs: ClassVar[str] = ""  # why not, where the moments do not tell
     instead: ClassVar[dict[str, str]] = {}  # what to do under "lbfgs" or in a "module"

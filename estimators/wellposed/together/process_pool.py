@@ -188,7 +188,8 @@ class ProcessPool:
 def sendable(requests: Sequence[Request]) -> bool:
     """Whether requests can be trained in another process for less than it costs to send them."""
     first = requests[0]
-    rows = {id(r): r for request in requests for r in (request.rows, request.validation) if r}
+    parts = [(r.rows, r.unlabeled, r.validation) for r in requests]
+    rows = {id(part): part for each in parts for part in each if part}
     return (
         first.rows.table.device.type == "cpu"
         and not first.network.exact_rows  # a module of the user's own

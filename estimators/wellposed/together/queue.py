@@ -21,7 +21,10 @@ def stack_size(request: Request) -> int:
         return 1
     units = network.n_inputs_padded + sum(network.hidden_units)
     copies = 50 if request.solver == "lbfgs" else 4  # of the parameters
-    numbers = copies * network.size + 3 * units * request.width
+    width = request.width
+    if request.unlabeled is not None:
+        width += request.of_unlabeled().width
+    numbers = copies * network.size + 3 * units * width
     fit = _CACHE_BYTES // (numbers * request.rows.table.element_size())
     return max(1, min(_MAX_STACK, fit))
 

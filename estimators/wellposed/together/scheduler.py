@@ -204,6 +204,8 @@ class Scheduler:
     def train(self, task: Task, request: Request) -> Outcome:
         """Submit a task's request, wait until it has been trained, and return its outcome."""
         request.rows = self._deduplicated(request.rows)
+        if request.unlabeled is not None:
+            request.unlabeled = self._deduplicated(request.unlabeled)
         if request.validation is not None:
             request.validation = self._deduplicated(request.validation)
         job = Job(task, request)

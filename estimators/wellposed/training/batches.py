@@ -18,12 +18,12 @@ _BLOCK = 1 << 16  # indices drawn at once
 class _Order:
     """The row order of a network's epochs, as batches [batches, width]; ``n`` marks padding."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, stream: str) -> None:
         self.n, self.width = request.rows.n, request.width
         self.batch_size = min(request.batch_size, self.n)
         self.n_batches = request.n_batches
         self.joins_last_row = request.joins_last_row
-        self._rng = generator(request.seed, "batches", request.updates_before)
+        self._rng = generator(request.seed, stream, request.updates_before)
         self._block = torch.empty(0, self.width, dtype=torch.long)
         self._made = 0  # batches so far; the block holds the last of them
 
@@ -55,10 +55,16 @@ class Batches:
 
     Rows of one source are held once. Networks with equal seeds and equal numbers of rows share
     their order. A full batch is never shuffled: its rows are gathered once.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+    stream : str, default="batches"
+        Name of the random stream that orders the rows.
     """
 
-    def __init__(self, requests: Sequence[Request]) -> None:
-        self._requests = list(requests)
+    def __init__(self, requests: Sequence[Request], stream: str = "batches") -> None:
+        self._requests, self._stream = list(requests), stream
         like = requests[0].rows
         self._columns = like.inputs, like.targets, slice(like.weight, like.weight + 1)
         self._width = requests[0].width
@@ -85,7 +91,7 @@ class Batches:
         self._requests = [self._requests[k] for k in rows]
         self._starts = [self._starts[k] for k in rows]
         if self._all is not None:
-            self._all = Batch(*(part[rows] for part in self._all))
+            self._all = self._all.of(rows)
         if self._index is not None and self._share is not None:
             self._index, self._share = self._index[:, rows], self._share[:, rows]
 
@@ -109,7 +115,7 @@ class Batches:
     def _order(self, request: Request) -> _Order:
         key = (request.seed, request.rows.n, request.batch_size)
         if key not in self._orders:
-            self._orders[key] = _Order(request)
+            self._orders[key] = _Order(request, self._stream)
         return self._orders[key]
 
     def _all_rows(self, request: Request) -> Tensor:

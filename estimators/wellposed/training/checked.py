@@ -31,8 +31,8 @@ def shown(r: Regularizer, batch: Batch, model: Model) -> Batch:
     found = r.batch(batch, model)
     if not isinstance(found, Batch):
         raise _error(r, "batch", "a Batch", found, "Return batch._replace(x=...).")
-    for part, before, name in zip(found, batch, Batch._fields):
-        _shaped(r, f"batch(...).{name}", part, before.shape)
+    for name in ("x", "target", "weight"):
+        _shaped(r, f"batch(...).{name}", getattr(found, name), getattr(batch, name).shape)
     return found
 
 

@@ -12,7 +12,7 @@ from . import checked
 from .batches import Batches
 from .divergence import or_own
 from .gradient import Gradient
-from .model import Batch, Model, Weights
+from .model import Model, Weights
 from .owlqn import Iteration, minimize
 from .paces import frozen
 from .request import Abandoned, Outcome, Request, State
@@ -25,6 +25,9 @@ class _Objective:
     def __init__(self, requests: Sequence[Request]) -> None:
         self._requests = list(requests)
         self._batch = Batches(requests).next()
+        if requests[0].unlabeled is not None:
+            unlabeled = Batches([r.of_unlabeled() for r in requests]).next()
+            self._batch = self._batch._replace(unlabeled=unlabeled)
         self._active: Tensor | None = None
 
     def __call__(self, theta: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,7 +63,7 @@ class _Objective:
         self._model = Model(
             first.network, first.loss, first.rows.n_targets, parameters, n_rows=n_rows
         )
-        self._rows = Batch(*(part[active] for part in self._batch))
+        self._rows = self._batch.of(active)
         for r in self._moments["batch"]:
             self._rows = checked.shown(r, self._rows, self._model)
         still = frozen(first.paces)

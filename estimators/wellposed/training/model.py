@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,12 +20,19 @@ class Batch(NamedTuple):
     """One step of K networks: x [K, inputs, B], target [K, outputs, B], weight [K, 1, B].
 
     ``weight`` is the sample weight over the number of rows in the batch, 0 for padding, so that
-    ``(loss * weight).sum()`` is J of the batch.
+    ``(loss * weight).sum()`` is J of the batch. ``unlabeled`` holds the step's rows without labels,
+    [K, inputs, U], where there are some; its target is empty.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor
+    unlabeled: Batch | None = None
+
+    def of(self, rows: Any) -> Batch:
+        """The batch of these networks of the stack."""
+        parts = (self.x[rows], self.target[rows], self.weight[rows])
+        return Batch(*parts, self.unlabeled and self.unlabeled.of(rows))
 
 
 class Weights:
@@ -123,6 +130,30 @@ class Model:
             u = torch.zeros_like(z, requires_grad=True)
             (g,) = torch.autograd.grad(z, x, u, create_graph=True)
             return torch.autograd.grad(g, u, v, create_graph=True)[0]
+
+    def without_labels(self, batch: Batch) -> tuple[Model, Tensor, Tensor]:
+        """The networks as they are for the rows without labels, these, and what each weighs.
+
+        x is [K, inputs, U] and the weights [K, 1, U] are one over their number; where there are no
+        such rows, these are the batch's own. Masks are those of the labelled rows, in turn.
+        """
+        rows = batch.unlabeled
+        if rows is None:
+            return self, batch.x, batch.weight
+        width = rows.x.shape[2]
+        masks = self.masks and [
+            mask.repeat(1, 1, -(-width // mask.shape[2]))[..., :width] for mask in self.masks
+        ]
+        model = replace(self, masks=masks, statistics=[], _pass=None)
+        if self.n_rows is not None:
+            model.n_rows = int((rows.weight[0] > 0).sum())
+        if self.rows is not None:
+            model.rows = rows.weight
+        return model, rows.x, rows.weight
+
+    def with_other_masks(self) -> Model:
+        """The same networks, where each row has the masks of another one."""
+        return replace(self, masks=self.masks and [mask.roll(1, 2) for mask in self.masks])
 
     def counted_J(self, batch: Batch) -> Tensor:
         """J by the pass that counts; outputs and activations for the same x are not made again."""

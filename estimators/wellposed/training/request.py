@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,8 @@ class Request:
     tol: float = 1e-6
     init: str = "auto"
     regularizers: dict[str, Regularizer] = field(default_factory=dict)  # those that are on
+    unlabeled: Rows | None = None
+    unlabeled_batch_size: int = 200
     validation: Rows | None = None
     patience: int | None = None  # epochs without a better validation loss; None watches only
     validation_target: float | None = None  # stop once the validation loss is at most this
@@ -146,6 +148,11 @@ class Request:
     paces: tuple[Pace, ...] = ()  # columns of theta with a rate of their own
     origin: np.ndarray | None = None  # parameters [P] to be pulled to, if not those of the start
     plan: tuple[int, int] | None = None  # if schedules are laid out for a longer training
+
+    def of_unlabeled(self) -> Request:
+        """A request for the rows without labels, by which their batches are made."""
+        size = self.unlabeled_batch_size
+        return replace(self, rows=self.unlabeled, batch_size=size, unlabeled=None)
 
     @property
     def width(self) -> int:
@@ -198,7 +205,15 @@ class Request:
             self.updates_before,
             self.schedule is not None,
             self.paces,
+            self._structure_of_unlabeled,
         )
+
+    @property
+    def _structure_of_unlabeled(self) -> tuple[Any, ...] | None:
+        if self.unlabeled is None:
+            return None
+        request = self.of_unlabeled()
+        return request.width, request.n_batches == 1, request.rows.sparse is not None
 
 
 @dataclass

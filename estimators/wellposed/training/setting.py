@@ -41,6 +41,8 @@ class Setting:
         Updates of an epoch.
     origin : callable
         Returns the parameters [K, P] that the networks start from.
+    unlabeled_width : int
+        Padded rows of a batch without labels; `width` where there are none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Setting:
     rows: list[Rows] = field(default_factory=list)
     epoch_lengths: list[int] = field(default_factory=list)
     origin: Callable[[], torch.Tensor] = torch.Tensor
+    unlabeled_width: int = 0
     _streams: list[Stream] = field(default_factory=list)
 
     @cached_property

@@ -54,6 +54,7 @@ def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
             dtype=first.rows.table.dtype,
             device=first.rows.table.device,
             rows=[request.rows for request in requests],
+            unlabeled_width=first.of_unlabeled().width if first.unlabeled else first.width,
         )
         made.append(regularizer.in_stack(strengths, setting))
     return made

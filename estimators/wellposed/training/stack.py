@@ -66,6 +66,10 @@ class Stack:
         self.rates = Rates(self.requests)
         self.optimizer = self._make_optimizer()
         self.batches = Batches(self.requests)
+        self.unlabeled: Batches | None = None
+        if first.unlabeled is not None:
+            of_unlabeled = [request.of_unlabeled() for request in self.requests]
+            self.unlabeled = Batches(of_unlabeled, "unlabeled batches")
         self.regularizers = make_regularizers(self.requests)
         self.moments: dict[str, list[Any]] = {**by_moment(self.regularizers)}
         if isinstance(self.optimizer, Paced):
@@ -114,7 +118,10 @@ class Stack:
 
     def step(self) -> None:
         """Show every network its next batch and update it (see `Regularizer`)."""
-        batch = self._batch = self.batches.next()
+        batch = self.batches.next()
+        if self.unlabeled is not None:
+            batch = batch._replace(unlabeled=self.unlabeled.next())
+        self._batch = batch
         if self.on_batch_begin is not None:
             self.on_batch_begin(self, batch)
         for r in self.ramped:
@@ -292,7 +299,7 @@ class Stack:
         if self._batch is None or not rows:
             return
         theta = torch.stack([self.progress[k].state.theta for k in rows])
-        x, target, weight = (part[rows] for part in self._batch)
+        x, target, weight, _ = self._batch.of(rows)
         z = self.network.forward(*self.network.parameters(theta), x)[:, : target.shape[1]]
         losses, _ = LOSSES[self.requests[0].loss](z, target, weight)
         for k, loss in zip(rows, losses.tolist()):
@@ -311,10 +318,12 @@ class Stack:
         self.theta = self.theta[rows]
         self._sums = {name: total[rows] for name, total in self._sums.items()}
         if self._batch is not None:
-            self._batch = Batch(*(part[rows] for part in self._batch))
+            self._batch = self._batch.of(rows)
         self.rates.keep(rows)
         self.optimizer.keep(rows)
         self.batches.keep(rows)
+        if self.unlabeled is not None:
+            self.unlabeled.keep(rows)
         for regularizer in self.regularizers:
             regularizer.keep(rows)
         self._view()

@@ -32,6 +32,8 @@ def jittered(x, rng):
 
 #: What a stack has in common, besides strengths.
 OPTIONS = {
+    "pseudo_label": [{}, {"threshold": 0.6}],
+    "vat": [{}, {"steps": 3}],
     "augment": [{}, {"noise": 0.2}, {"swap": 0.5}, {"function": jittered}],
     "adversarial": [
         {},
@@ -63,6 +65,7 @@ structures = st.fixed_dictionaries(
         "momentum": st.booleans(),
         "options": st.fixed_dictionaries({k: st.sampled_from(v) for k, v in OPTIONS.items()}),
         "early_stopping": st.booleans(),
+        "unlabeled": st.booleans(),
     }
 )
 
@@ -82,14 +85,18 @@ def draw_requests(structure, K, seed):
         for name, r in REGULARIZERS.items()
         if name in s["regularizers"] and (s["hidden"] or not r.needs_hidden)
         if all(has[other] == value for other, (value, _) in r.needs.items())
+        if not r(0.1).why_not(network, s["loss"])
     ]
     sources = [draw_rows(s, rng) for _ in range(3)]
+    unlabeled = [draw_unlabeled(s, rng) for _ in range(2)] if s["unlabeled"] else [None]
     held_out = [draw_rows(s, rng) for _ in range(2)]
     return [
         Request(
             network=network,
             loss=s["loss"],
             rows=sources[rng.integers(3)],
+            unlabeled=unlabeled[rng.integers(len(unlabeled))],
+            unlabeled_batch_size=20,
             seed=int(rng.integers(4)),
             solver=s["solver"],
             learning_rate=float(rng.choice([0.003, 0.01, 0.03])),
@@ -134,6 +141,13 @@ def draw_rows(s, rng):
     return Rows.from_arrays(X, target, weight, s["dtype"], torch.device("cpu"))
 
 
+def draw_unlabeled(s, rng):
+    """Rows without labels: more than a batch."""
+    n = int(rng.integers(21, 50))
+    X, nothing = rng.normal(size=(n, s["n_inputs"])), np.zeros((n, 0))
+    return Rows.from_arrays(X, nothing, None, s["dtype"], torch.device("cpu"))
+
+
 def assert_same(outcome, alone):
     """Equal to the bit; a network that diverged holds NaN in the same places."""
     ours, theirs = outcome.state, alone.state
@@ -164,6 +178,7 @@ EVERYTHING = {
     "momentum": False,
     "options": {},
     "early_stopping": True,
+    "unlabeled": True,
 }
 
 

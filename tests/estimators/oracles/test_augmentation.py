@@ -248,7 +248,7 @@ def test_moved_images_are_recognised_after_having_been_shown():
     ({"augment": Augment(0.5, image_shape=(3, 3))}, "of which image_shape=(3, 3) is another"),
     ({"augment": Augment(0.5, image_shape=(2,))}, "features of which image_shape=(2,) is another"),
     ({"augment": Augment(0.5, scale=1.0)}, "The 'scale' parameter of Augment must be a float in"),
-    ({"augment": 1.5}, "a float in the range [0.0, 1.0] or None. Got 1.5 instead"),
+    ({"augment": 1.5}, "Got 1.5 instead"),
     ({"augment": 0.5, "solver": "lbfgs"}, "augment=0.5 draws random numbers at every step"),
     ({"augment": Augment(1.0, function=lambda x, rng: x[:, 1:])}, "and returned an array of shape"),
     ({"augment": Augment(1.0, function=lambda x, rng: x * np.nan)}, "of finite numbers"),

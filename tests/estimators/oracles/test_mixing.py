@@ -237,7 +237,7 @@ def test_the_noise_of_labels_is_mixed_and_smoothed_labels_are_as_well(on):
 @pytest.mark.parametrize(("parameters", "sentence"), [
     ({"mixup": 0.1, "cutmix": 0.1}, "cutmix=0.1 cannot be combined with mixup=0.1: both mix"),
     ({"cutmix": CutMix(0.5, image_shape=(3, 3))}, "of which image_shape=(3, 3) is another"),
-    ({"mixup": -1.0}, "a float in the range [0.0, inf) or None. Got -1.0 instead"),
+    ({"mixup": -1.0}, "Got -1.0 instead"),
     ({"mixup": 0.1, "solver": "lbfgs"}, "mixup=0.1 draws random numbers at every step"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(parameters, sentence):
