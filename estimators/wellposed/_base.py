@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from . import _checks, _transfer
 from ._arrays import Arrays, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
+from ._ensemble import fit_members, is_ensemble
 from ._execution import run
 from ._fitted import FittedNet
 from ._targets import Targets
@@ -50,6 +51,7 @@ def can_fit_partially(estimator: Any) -> bool:
     whole = {
         "early_stopping": estimator.early_stopping,
         "callbacks": estimator.callbacks,
+        "bootstrap": estimator.bootstrap,
         "class_weight": getattr(estimator, "class_weight", None) == "balanced",
         "solver": estimator.solver == "lbfgs",
         "learning_rate_schedule": estimator.learning_rate_schedule != "constant",
@@ -122,6 +124,11 @@ class BaseNet(FittedNet):
             If the loss stops being finite.
         """
         on = _checks.check_combination(self)
+        if is_ensemble(self):
+            given = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val}
+            fit_members(self, "fit", X, y, given)
+            return self
+        self.__dict__.pop("_members", None)
         warm = self.warm_start and self.__sklearn_is_fitted__()
         dtype, uses = self._numpy_dtype(warm), _checks.uses_unlabeled(on, X_unlabeled)
         arrays = validate(self, X, y, sample_weight, dtype, not warm, X_unlabeled, uses)
@@ -146,6 +153,12 @@ class BaseNet(FittedNet):
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         on = _checks.check_combination(self)
+        if is_ensemble(self):
+            given = {"sample_weight": sample_weight}
+            if "_named_classes" in vars(self):
+                given["classes"] = self.__dict__.pop("_named_classes")
+            fit_members(self, "partial_fit", X, y, given)
+            return self
         first = not self.__sklearn_is_fitted__()
         dtype, uses = self._numpy_dtype(not first), _checks.uses_unlabeled(on)
         arrays = validate(self, X, y, sample_weight, dtype, first, uses_unlabeled=uses)

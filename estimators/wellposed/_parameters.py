@@ -257,6 +257,24 @@ class Parameters(BaseEstimator):
         "What `learning_rate` is multiplied by in each layer of weights, biases included.",
         default=None,
     )
+    n_members: int = parameter(
+        "int",
+        [_NATURAL],
+        """
+        Networks of an ensemble, which differ in their seeds (section 7.11). Predictions are the
+        mean of theirs, of numbers or of probabilities; `predict_members` has each and
+        `predict_std` their spread. Members are those of scikit-learn's ``BaggingClassifier`` with
+        the same `random_state`, trained side by side.""",
+        default=1,
+    )
+    bootstrap: bool = parameter(
+        "bool",
+        ["boolean"],
+        """
+        Whether each member is shown rows drawn with replacement, as many as there are and as
+        likely as they weigh (bagging; Breiman 1996).""",
+        default=False,
+    )
     warm_start: bool = parameter(
         "bool",
         ["boolean"],

@@ -129,12 +129,15 @@ class NetClassifier(ClassifierMixin, BaseNet):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities of the classes, (n, n_classes), in float64."""
-        z = self._outputs(X).astype(np.float64)  # float32 rounds what is near 1 to 1
+        return self._after_link(self._outputs(X))
+
+    def _after_link(self, z: np.ndarray) -> np.ndarray:
+        z = z.astype(np.float64)  # float32 rounds what is near 1 to 1
         if self._labels.several:
             return expit(z)
-        if z.shape[1] == 1:
-            return np.hstack([expit(-z), expit(z)])
-        return softmax(z, axis=1)
+        if z.shape[-1] == 1:
+            return np.concatenate([expit(-z), expit(z)], axis=-1)
+        return softmax(z, axis=-1)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithms of the probabilities, (n, n_classes), in float64."""
@@ -226,7 +229,9 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions, (n,) or (n, n_outputs)."""
-        z = self._outputs(X)
+        return self._after_link(self._outputs(X))
+
+    def _after_link(self, z: np.ndarray) -> np.ndarray:
         if self._made_by.loss == "poisson":
             z = np.exp(z)
-        return z[:, 0] if self._numbers.one else z
+        return z[..., 0] if self._numbers.one else z

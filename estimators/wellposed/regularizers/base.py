@@ -133,6 +133,7 @@ class Regularizer(BaseEstimator):
     fixed: ClassVar[str] = ""  # why its strength cannot change while training
     is_bound: ClassVar[bool] = False  # a bound on something, which 0 is not: it is none
     random: ClassVar[bool] = False  # draws numbers at every step: there is no fixed objective
+    draws_sub_models: ClassVar[bool] = False  # as masks do: part of Monte-Carlo prediction
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
     uses_unlabeled: ClassVar[bool] = False  # sees the rows without labels, where there are some
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be

@@ -82,6 +82,7 @@ class InputDropout(_Masking):
     name, symbol, section, acts_on = "input_dropout", "p", "7.12", "inputs"
     typical = (0.02, 0.4)
     paper = "Srivastava et al. 2014"
+    draws_sub_models = True
 
     def begin(self, setting: Setting) -> None:
         units = setting.network.n_inputs_padded
@@ -179,6 +180,7 @@ class DropConnect(_Masking):
     typical = (0.02, 0.5)
     paper = "Wan et al. 2013"
     per_layer = "weights"
+    draws_sub_models = True
 
     def prepare(self) -> None:
         self._how = [_threshold_and_scale(self.of_weights()[:, :, None])]

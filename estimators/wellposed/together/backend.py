@@ -155,7 +155,7 @@ def _n_bytes(func: Any) -> int:
 
 def _size(value: Any) -> int:
     if issparse(value):
-        return int(value.data.nbytes)
+        return int(value.nnz) * value.dtype.itemsize
     shape = getattr(value, "shape", None)
     if not isinstance(shape, tuple):
         return 0
