@@ -9,8 +9,16 @@ from wellposed.regularizers import REGULARIZERS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- regularizers: python docs/regularizers.py -->", "<!-- end -->"
-#: Parameters that regularize and are no classes: how long to train.
-FURTHER = {"early_stopping": "7.8", "retrain": "7.8"}
+#: Parameters that regularize and are no classes: their sources, and whether lbfgs takes them.
+FURTHER = {
+    "normalization": ("8.7.1; Ioffe and Szegedy 2015; Ba et al. 2016", "layer"),
+    "skip": ("He et al. 2016", "yes"),
+    "k_winners": ("7.10; Makhzani and Frey 2013", "yes"),
+    "early_stopping": ("7.8", "no"),
+    "retrain": ("7.8", "no"),
+    "n_members": ("7.11", "yes"),
+    "bootstrap": ("7.11; Breiman 1996", "yes"),
+}
 
 
 def table() -> str:
@@ -23,7 +31,7 @@ def table() -> str:
             name = f"`{parameter.name}`" + (f" ({regularizer.symbol})" * bool(regularizer.symbol))
             lbfgs = "no" if regularizer(0.1).why_not_lbfgs() else "yes"
         elif parameter.name in FURTHER:
-            name, source, lbfgs = f"`{parameter.name}`", FURTHER[parameter.name], "no"
+            name, (source, lbfgs) = f"`{parameter.name}`", FURTHER[parameter.name]
         else:
             continue
         off = parameter.default

@@ -94,10 +94,8 @@ def _setting(
         width=width,
         strengths=[0.0] * len(seeds),
         n_updates=[0] * len(seeds),
-        epoch_lengths=[1] * len(seeds),
         has_prox=False,
         seeds=[(seed, 0) for seed in seeds],
         dtype=theta.dtype,
         device=theta.device,
-        rows=[],
     )
