@@ -12,7 +12,7 @@ BEGIN, END = "<!-- regularizers: python docs/regularizers.py -->", "<!-- end -->
 #: Parameters that regularize and are no classes: their sources, and whether lbfgs takes them.
 FURTHER = {
     "normalization": ("8.7.1; Ioffe and Szegedy 2015; Ba et al. 2016", "layer"),
-    "skip": ("He et al. 2016", "yes"),
+    "skip": ("8.7.5; He et al. 2016", "yes"),
     "k_winners": ("7.10; Makhzani and Frey 2013", "yes"),
     "early_stopping": ("7.8", "no"),
     "retrain": ("7.8", "no"),

@@ -26,7 +26,15 @@ COMMANDS = [
     line for kind, code in BLOCKS if kind == "console" for line in code.splitlines() if line
 ]
 #: Parameters in the table whose classes are no regularizers of a single step.
-OTHERS = {"early_stopping", "retrain"}
+OTHERS = {
+    "early_stopping",
+    "retrain",
+    "normalization",
+    "skip",
+    "k_winners",
+    "n_members",
+    "bootstrap",
+}
 
 
 def test_blocks_are_python_or_commands() -> None:
@@ -108,7 +116,9 @@ def test_the_table_is_that_of_the_classes() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "regularizers.py"))
     assert script["with_table"](README) == README
     rows = re.findall(
-        r"^\| `(\w+)`(?: \(\w+\))? \| \S+ \| [^|].+ \| [\d.]+[^|]* \| (?:yes|no) \|$", README, re.M
+        r"^\| `(\w+)`(?: \(\w+\))? \| \S+ \| [^|].+ \| [\d.]+[^|]* \| (?:yes|no|layer) \|$",
+        README,
+        re.M,
     )
     assert set(rows) == {*REGULARIZERS, *OTHERS}
 
