@@ -201,8 +201,6 @@ class Regularizer(BaseEstimator):
         for moment, why in _NOT_FOR_LBFGS.items():
             if self.acts(moment):
                 return why
-        if self.acts("prox") and not self.has_l1_weight:
-            return "has a proximal step, which lbfgs takes of the 1-norm only"
         return ""
 
     def why_not(self, network: Network, loss: str) -> str:

@@ -23,7 +23,8 @@ class GroupL1(Regularizer):
 
     By proximal steps: an input's weights are exactly zero together, and the input is switched off.
     On a linear model with several outputs it is ``MultiTaskLasso(alpha=group_l1)``. Under adam,
-    whose steps differ in size, the proximal step is the root of an equation in ``||w_j||``.
+    whose steps differ in size, the proximal step is the root of an equation in ``||w_j||``;
+    ``solver="lbfgs"`` makes accelerated proximal gradient steps in place of its own.
 
     Parameters
     ----------
@@ -45,7 +46,6 @@ class GroupL1(Regularizer):
     name, symbol, section = "group_l1", "alpha", "7.1.2"
     typical = (1e-4, 0.1)
     paper = "Yuan and Lin 2006; Scardapane et al. 2017"
-    instead: ClassVar = {"lbfgs": "use l1"}
     _parameter_constraints: ClassVar[dict[str, Any]] = {"groups": ["array-like", None]}
 
     def __init__(

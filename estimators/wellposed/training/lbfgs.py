@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..exceptions import DivergenceError
-from . import checked
+from . import checked, proximal
 from .batches import Batches
 from .divergence import or_own
 from .gradient import Gradient
@@ -41,6 +42,20 @@ class _Objective:
             self._gradient.w += checked.gradient(r, weights)
         self._gradient.freeze()
         return value, self._gradient.flat.clone()
+
+    def prox(self, theta: Tensor, step: Tensor, active: Tensor) -> Tensor:
+        """Make the proximal steps in place; return what their penalties are then, [k]."""
+        if active is not self._active:
+            self._restrict(theta, active)
+        network, still = self._model.network, self._gradient.frozen
+        kept = [theta[:, part].clone() for part in still]
+        weights = Weights(network, theta[:, : network.n_weights])
+        for r in self._moments["prox"]:
+            r.prox(weights, step)
+        for part, values in zip(still, kept):
+            theta[:, part] = values
+        penalties = [checked.value(r, weights) for r in self._moments["prox"] if r.acts("value")]
+        return sum(penalties, theta.new_zeros(len(theta)))
 
     def parts(self, theta: Tensor) -> dict[str, Tensor]:
         """What each term and penalty adds to the objective, [K]."""
@@ -98,14 +113,15 @@ def minimize_objective(
             curves[k].append(value)
 
     objective = _Objective(requests)
-    result = minimize(
-        objective,
-        theta,
-        l1=_l1_weights(requests, theta),
-        tol=theta.new_tensor([request.tol for request in requests]),
-        max_iter=torch.tensor([request.max_epochs for request in requests]),
-        callback=record,
-    )
+    how: dict[str, Any] = {
+        "tol": theta.new_tensor([request.tol for request in requests]),
+        "max_iter": torch.tensor([request.max_epochs for request in requests]),
+        "callback": record,
+    }
+    if all(r.has_l1_weight for r in requests[0].regularizers.values() if r.acts("prox")):
+        result = minimize(objective, theta, l1=_l1_weights(requests, theta), **how)
+    else:
+        result = proximal.minimize(objective, objective.prox, theta, **how)
     checked.padding(make_regularizers(requests), result.theta)
     parts = objective.parts(result.theta)
     outcomes = []

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import Lasso, MultiTaskLasso
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
-from wellposed import NetClassifier, NetRegressor
+from wellposed import DivergenceError, NetClassifier, NetRegressor, fit_together
 from wellposed.networks import MLP
 from wellposed.regularizers import GroupL1
 from wellposed.training.model import Weights
@@ -81,6 +85,77 @@ class TestLinearModels:
             else:
                 assert np.linalg.norm(g) <= strength
         assert 0 < n_on < 6
+
+
+EXACT = {"solver": "lbfgs", "tol": 1e-10, "max_epochs": 100_000}
+
+
+class TestLbfgs:
+    """Accelerated proximal gradient steps, to the tolerance."""
+
+    @pytest.mark.parametrize("shape", [(60, 12, 3), (40, 60, 2)], ids=["n>p", "n<p"])
+    @pytest.mark.parametrize("alpha", [0.3, 1.0])
+    def test_several_outputs_are_multi_task_lasso(self, regression, shape, alpha):
+        X, Y = regression(*shape)
+        net = NetRegressor((), group_l1=alpha, **EXACT).fit(X, Y)
+        expected = MultiTaskLasso(alpha, tol=1e-14, max_iter=100_000).fit(X, Y)
+        np.testing.assert_array_equal(net.coef_ != 0, expected.coef_ != 0)
+        distance = np.linalg.norm(net.coef_ - expected.coef_)
+        assert distance <= 1e-6 * np.linalg.norm(expected.coef_)
+        np.testing.assert_allclose(net.intercept_, expected.intercept_, rtol=1e-6)
+
+    def test_beside_l1_and_l2_the_subgradient_is_at_most_tol(self):
+        """The sparse group lasso with a ridge, of classes, on weighted rows."""
+        X, y = load_iris(return_X_y=True)
+        X, w = (X - X.mean(0)) / X.std(0), np.random.default_rng(0).random(150)
+        net = NetClassifier((), group_l1=0.03, l1=0.02, l2=0.01, **EXACT).fit(X, y, w)
+        slope = (net.predict_proba(X) - np.eye(3)[y]).T @ (X * w[:, None]) / w.sum()
+        slope += 0.01 * net.coef_
+        norms = np.linalg.norm(net.coef_, axis=0)
+        on = net.coef_ != 0
+        assert 0 < on.sum() < on[:, norms > 0].size  # zeros within columns that are on
+        for j in np.flatnonzero(norms):
+            g = slope[:, j] + 0.03 * net.coef_[:, j] / norms[j]
+            np.testing.assert_allclose(
+                g[on[:, j]], -0.02 * np.sign(net.coef_[on[:, j], j]), atol=1e-9
+            )
+            assert (np.abs(g[~on[:, j]]) <= 0.02 + 1e-9).all()
+        for j in np.flatnonzero(norms == 0):
+            rest = np.maximum(np.abs(slope[:, j]) - 0.02, 0)
+            assert np.linalg.norm(rest) <= 0.03 + 1e-9
+
+    def test_a_deep_network_is_optimal(self, regression):
+        X, y = regression(40, 6)
+        net = NetRegressor((5,), activation="tanh", group_l1=0.1, random_state=0, solver="lbfgs")
+        net.set_params(tol=1e-7, max_epochs=20_000, l2=0.05).fit(X, y)
+        W, V = net.coefs_
+        h = np.tanh(X @ W + net.intercepts_[0])
+        error = (h @ V[:, 0] + net.intercepts_[1] - y) / len(y)
+        slope = X.T @ (error[:, None] * V[:, 0] * (1 - h**2)) + 0.05 * W
+        norms = np.linalg.norm(W, axis=1)
+        on = norms > 0
+        np.testing.assert_allclose(slope[on], -0.1 * W[on] / norms[on, None], atol=1e-6)
+        assert (np.linalg.norm(slope[~on], axis=1) <= 0.1 + 1e-6).all()
+        np.testing.assert_allclose(h.T @ error, -0.05 * V[:, 0], atol=1e-6)
+
+    def test_alone_and_together_and_with_a_frozen_layer(self, regression):
+        X, y = regression(60, 8)
+        net = NetRegressor((4,), activation="tanh", random_state=0, solver="lbfgs", max_epochs=40)
+        grid = {"group_l1": [0.01, 0.1, 1.0], "l2": [0, 0.1], "freeze": [None, [0]]}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            alone = GridSearchCV(net, grid, cv=2).fit(X, y).cv_results_["mean_test_score"]
+            with fit_together():
+                search = GridSearchCV(net, grid, cv=2).fit(X, y)
+            first = clone(net).set_params(max_epochs=1, tol=1e9).fit(X, y)
+            frozen = clone(net).set_params(freeze=[0], group_l1=1.0).fit(X, y)
+        np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone)
+        assert len(set(alone)) == 8  # of a frozen layer, its penalty changes nothing
+        np.testing.assert_array_equal(frozen.coefs_[0], first.coefs_[0])
+
+    def test_not_finite_is_said(self):
+        with pytest.raises(DivergenceError, match="not finite at lbfgs's starting point"):
+            NetRegressor((), group_l1=0.1, solver="lbfgs").fit(np.eye(5), np.full(5, 1e200))
 
 
 @pytest.mark.parametrize("groups", [None, [[0, 2], [1, 3, 4]]])
@@ -152,8 +227,6 @@ def test_networks_of_other_kinds_take_part_or_are_refused():
             clone(net).set_params(network=network).fit(X, y)
         with pytest.raises(AttributeError, match="norms of the weights that leave each input"):
             _ = clone(net).set_params(network=network, group_l1=0).fit(X, y).feature_importances_
-    with pytest.raises(ValueError, match=r"group_l1=0\.05 has a proximal step, which lbfgs"):
-        clone(net).set_params(solver="lbfgs").fit(X, y)
 
 
 @pytest.mark.parametrize(
