@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._streams import generator
+from ._tasks import fill_missing
 from .training.request import of_mean_one
 from .unlabeled import split_off
 
@@ -38,13 +39,15 @@ def sparse_vstack(parts: Any) -> csr_array:
 class Arrays(NamedTuple):
     """Rows to train on: X (n, inputs), encoded target (n, outputs), weight (n,) or None.
 
-    X may be sparse. ``unlabeled`` (m, inputs) are rows without labels.
+    X may be sparse. ``unlabeled`` (m, inputs) are rows without labels, ``there`` (n, outputs) says
+    which targets are not missing, if not all are there.
     """
 
     X: Any
     target: np.ndarray
     weight: np.ndarray | None
     unlabeled: Any = None
+    there: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -54,7 +57,8 @@ class Arrays(NamedTuple):
     def take(self, rows: np.ndarray) -> Arrays:
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Arrays(self.X[rows], self.target[rows], weight, self.unlabeled)
+        there = None if self.there is None else self.there[rows]
+        return Arrays(self.X[rows], self.target[rows], weight, self.unlabeled, there)
 
     def join(self, other: Arrays) -> Arrays:
         """Return the rows of both; where only one has weights, the other's rows weigh 1."""
@@ -64,7 +68,13 @@ class Arrays(NamedTuple):
             weight = np.concatenate([np.ones(p.n) if p.weight is None else p.weight for p in parts])
         stack = sparse_vstack if issparse(self.X) or issparse(other.X) else np.concatenate
         X = stack((self.X, other.X))
-        return Arrays(X, np.concatenate((self.target, other.target)), weight, self.unlabeled)
+        there = None
+        if self.there is not None or other.there is not None:
+            parts = (self, other)
+            each = [(p.target.shape, p.there) for p in parts]
+            there = np.concatenate([np.ones(n, bool) if t is None else t for n, t in each])
+        target = np.concatenate((self.target, other.target))
+        return Arrays(X, target, weight, self.unlabeled, there)
 
 
 def validate(
@@ -95,6 +105,7 @@ def validate(
         classes = not estimator.y_numeric
         X, y, sample_weight, others = split_off(X, y, sample_weight, classes)
         parts = [part for part in (*parts, others) if part is not None]
+    y, there = fill_missing(y)
     X, y = validate_data(
         estimator,
         X,
@@ -112,7 +123,12 @@ def validate(
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     weight = targets.weigh(y, weight)
-    arrays = Arrays(X, target, weight, _unlabeled(estimator, parts, X.dtype))
+    arrays = Arrays(X, target, weight, _unlabeled(estimator, parts, X.dtype), there)
+    if there is not None and not there.any(1).all():
+        if not there.any():
+            raise ValueError("y holds no value, so there is nothing to learn from. Give some.")
+        arrays = arrays.take(np.flatnonzero(there.any(1)))
+        weight = arrays.weight
     if weight is None:
         return arrays
     if not weight.any():

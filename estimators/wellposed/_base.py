@@ -21,6 +21,7 @@ from ._ensemble import fit_members, is_ensemble
 from ._execution import run
 from ._fitted import FittedNet
 from ._targets import Targets
+from ._tasks import check_task_weights, refuse_callbacks, shares, warn_of_unseen
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP, Network
@@ -100,6 +101,8 @@ class BaseNet(FittedNet):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             A sparse one is made dense batch by batch if it is large.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Of several columns, NaN is a missing target: a column's loss is the mean over the rows
+            where it is there. Rows without any are left out.
         sample_weight : array-like of shape (n_samples,), optional
             Weights >= 0, scaled to mean 1. Rows of weight zero are left out.
         X_val, y_val : array-like, optional
@@ -132,6 +135,8 @@ class BaseNet(FittedNet):
         warm = self.warm_start and self.__sklearn_is_fitted__()
         dtype, uses = self._numpy_dtype(warm), _checks.uses_unlabeled(on, X_unlabeled)
         arrays = validate(self, X, y, sample_weight, dtype, not warm, X_unlabeled, uses)
+        warn_of_unseen(arrays.there)
+        refuse_callbacks(self.callbacks, arrays.there)
         held_out = validate_held_out(self, X_val, y_val, arrays, sample_weight)
         start = self._go_on(arrays, afresh=True) if warm else None
         network = self._network if warm else None
@@ -210,7 +215,7 @@ class BaseNet(FittedNet):
         start: State | None,
         network: Network | None = None,
     ) -> Request:
-        X, target, _, unlabeled = arrays
+        X, target, unlabeled = arrays.X, arrays.target, arrays.unlabeled
         full = self.solver == "lbfgs" or self.batch_size is None
         size: Any = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
         no_target = np.zeros((0 if unlabeled is None else unlabeled.shape[0], 0))
@@ -252,7 +257,13 @@ class BaseNet(FittedNet):
         return size if given == "auto" else int(given)
 
     def _rows(self, arrays: Arrays) -> Rows:
-        return Rows.from_arrays(*arrays[:3], _torch_dtype(arrays.X), torch.device(self.device))
+        task_weights = None
+        if arrays.target.shape[1]:  # but for rows without labels
+            n_tasks = self._targets.n_tasks(arrays.target.shape[1])
+            task_weights = check_task_weights(self.task_weights, n_tasks)
+        counts = shares(arrays.there, arrays.weight, task_weights, arrays.n)
+        place = _torch_dtype(arrays.X), torch.device(self.device)
+        return Rows.from_arrays(*arrays[:3], *place, counts)
 
     def _make_network(self, arrays: Arrays, seed: int) -> Network:
         X, target = arrays.X, arrays.target

@@ -143,6 +143,14 @@ class Parameters(BaseEstimator):
         'Rows a step sees. ``"auto"`` is 200, and all rows for lbfgs; None is all rows.',
         default="auto",
     )
+    task_weights: Sequence[float] | None = parameter(
+        "array-like of shape (n_outputs,) or None",
+        ["array-like", None],
+        """
+        What the loss of each column of y counts, of numbers or of several labels (section 7.7).
+        None is 1 for all.""",
+        default=None,
+    )
     unlabeled_batch_size: int | str | None = parameter(
         'int, "auto" or None',
         [StrOptions({"auto"}), _NATURAL, None],

@@ -24,6 +24,9 @@ class Targets(Protocol):
     def loss(self, n_targets: int) -> str:
         """Name of the loss."""
 
+    def n_tasks(self, n_targets: int) -> int:
+        """How many tasks these targets are."""
+
     def strata(self, target: np.ndarray) -> np.ndarray | None:
         """Classes (n_samples,) whose shares a split keeps, or None."""
 
@@ -130,6 +133,9 @@ class Labels:
     def loss(self, n_targets: int) -> str:
         return "logistic" if self.several or n_targets == 1 else "cross_entropy"
 
+    def n_tasks(self, n_targets: int) -> int:
+        return n_targets if self.several else 1
+
     def strata(self, target: np.ndarray) -> np.ndarray | None:
         if self.several:
             return None
@@ -192,6 +198,9 @@ class Numbers:
 
     def loss(self, n_targets: int) -> str:
         return self.of_loss
+
+    def n_tasks(self, n_targets: int) -> int:
+        return n_targets
 
     def strata(self, target: np.ndarray) -> None:
         return None

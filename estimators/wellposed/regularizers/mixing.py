@@ -162,9 +162,14 @@ class CutMix(_Mixing):
 
 def mixed(batch: Batch, x: Tensor, partner: Tensor, share: Tensor) -> Batch:
     """Rows x with the targets and weights of the rows and their partners, mixed by share."""
-    own, other = share * batch.weight, (1.0 - share) * batch.weight.gather(2, partner)
-    weight = own + other
-    part = own / weight.clamp_min(torch.finfo(weight.dtype).tiny)
-    target = batch.target
-    target = part * target + (1.0 - part) * target.gather(2, partner.expand_as(target))
-    return batch._replace(x=x, target=target, weight=weight)
+
+    def of_partners(value: Tensor) -> Tensor:
+        return value.gather(2, partner.expand_as(value))
+
+    tiny = torch.finfo(x.dtype).tiny
+    own, other = share * batch.loss_weight, (1.0 - share) * of_partners(batch.loss_weight)
+    part = own / (own + other).clamp_min(tiny)
+    target = part * batch.target + (1.0 - part) * of_partners(batch.target)
+    weight = share * batch.weight + (1.0 - share) * of_partners(batch.weight)
+    shares = None if batch.shares is None else (own + other) / weight.clamp_min(tiny)
+    return batch._replace(x=x, target=target, weight=weight, shares=shares)

@@ -67,6 +67,7 @@ class Batches:
         self._requests, self._stream = list(requests), stream
         like = requests[0].rows
         self._columns = like.inputs, like.targets, slice(like.weight, like.weight + 1)
+        self._shares = like.shares if like.n_shares else None
         self._width = requests[0].width
         sources = {id(request.rows): request.rows for request in requests}
         starts, n = {}, 0
@@ -141,4 +142,5 @@ class Batches:
         if self._sparse is not None:
             x = dense(self._sparse[index.numpy(force=True)]).to(rows)
             x = x.view(-1, self._width, x.shape[1]).mT
-        return Batch(x, rows[:, targets], rows[:, weight] * self._share[at])
+        shares = None if self._shares is None else rows[:, self._shares]
+        return Batch(x, rows[:, targets], rows[:, weight] * self._share[at], shares=shares)

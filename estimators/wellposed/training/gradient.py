@@ -73,7 +73,7 @@ class Gradient:
             self.flat[:, part] = 0.0
 
     def _by_hand(self, model: Model, batch: Batch) -> Tensor:
-        x, target, weight, _ = batch
+        x, target, weight = batch.x, batch.target, batch.loss_weight
         tape: list[Tensor] = []
         slope, real_slope = self._slope, self._real_slope
         if model.n_rows is not None:

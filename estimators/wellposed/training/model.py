@@ -21,18 +21,26 @@ class Batch(NamedTuple):
 
     ``weight`` is the sample weight over the number of rows in the batch, 0 for padding, so that
     ``(loss * weight).sum()`` is J of the batch. ``unlabeled`` holds the step's rows without labels,
-    [K, inputs, U], where there are some; its target is empty.
+    [K, inputs, U], where there are some; its target is empty. ``shares`` [K, outputs, B] are what
+    each target's loss counts, where not all do alike: 0 where it is missing.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor
     unlabeled: Batch | None = None
+    shares: Tensor | None = None
+
+    @property
+    def loss_weight(self) -> Tensor:
+        """What each row's loss weighs, [K, 1, B], or each of its targets', [K, outputs, B]."""
+        return self.weight if self.shares is None else self.weight * self.shares
 
     def of(self, rows: Any) -> Batch:
         """The batch of these networks of the stack."""
         parts = (self.x[rows], self.target[rows], self.weight[rows])
-        return Batch(*parts, self.unlabeled and self.unlabeled.of(rows))
+        shares = None if self.shares is None else self.shares[rows]
+        return Batch(*parts, self.unlabeled and self.unlabeled.of(rows), shares)
 
 
 class Weights:
@@ -107,7 +115,7 @@ class Model:
 
     def J(self, batch: Batch) -> Tensor:
         """Mean loss on a batch, [K]."""
-        return differentiable(self.loss, self(batch.x), batch.target, batch.weight)
+        return differentiable(self.loss, self(batch.x), batch.target, batch.loss_weight)
 
     def at(self, theta: Tensor) -> Model:
         """The same networks with other parameters, theta [K, P]."""

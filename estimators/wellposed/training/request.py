@@ -31,12 +31,15 @@ class Rows:
         Real numbers of columns.
     sparse : csr_array of shape (n + 1, columns), optional
         The inputs, padded likewise, where they are not in the table; a batch is made dense.
+    n_shares : int
+        Columns that say what each target's loss counts beside the row's weight; 0 if all alike.
     """
 
     table: Tensor
     n_inputs: int
     n_targets: int
     sparse: csr_array | None = None
+    n_shares: int = 0
 
     @property
     def n(self) -> int:
@@ -54,6 +57,15 @@ class Rows:
     def weight(self) -> int:
         """Column of the weight."""
         return self.targets.stop
+
+    @property
+    def shares(self) -> slice:
+        return slice(self.weight + 1, self.weight + 1 + self.n_shares)
+
+    def loss_weights(self) -> Tensor:
+        """What the loss of each row, [1, n], or of each of its targets, [targets, n], weighs."""
+        weight = self.table[None, :-1, self.weight]
+        return weight * self.table[:-1, self.shares].T if self.n_shares else weight
 
     @property
     def nbytes(self) -> int:
@@ -84,22 +96,26 @@ class Rows:
         weight: np.ndarray | None,
         dtype: torch.dtype,
         device: torch.device,
+        shares: np.ndarray | None = None,
     ) -> Rows:
-        """Lay out arrays (n, inputs), (n, targets) and (n,); X may be sparse."""
+        """Lay out arrays (n, inputs), (n, targets), (n,) and (n, targets); X may be sparse."""
         (n, n_inputs), n_targets = X.shape, target.shape[1]
         sparse = None
         if issparse(X):
             sparse = csr_array(X, copy=True)
             sparse.resize(n + 1, pad16(n_inputs))
-        width = pad16(n_targets + 1) + (pad16(n_inputs) if sparse is None else 0)
+        n_shares = 0 if shares is None else n_targets
+        width = pad16(n_targets + 1 + n_shares) + (pad16(n_inputs) if sparse is None else 0)
         table = torch.zeros(n + 1, width, dtype=dtype)
-        rows = cls(table, n_inputs, n_targets, sparse)
+        rows = cls(table, n_inputs, n_targets, sparse, n_shares)
         numbers = table.numpy()
         if sparse is None:
             numbers[:n, :n_inputs] = X
         numbers[:n, rows.targets] = target
         numbers[:n, rows.weight] = 1.0 if weight is None else of_mean_one(weight)
-        return cls(table.to(device), n_inputs, n_targets, sparse)
+        if shares is not None:
+            numbers[:n, rows.shares] = shares
+        return replace(rows, table=table.to(device))
 
 
 def dense(X: Any) -> Tensor:
@@ -206,6 +222,7 @@ class Request:
             self.schedule is not None,
             self.paces,
             self._structure_of_unlabeled,
+            self.rows.n_shares,
         )
 
     @property

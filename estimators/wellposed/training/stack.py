@@ -299,7 +299,8 @@ class Stack:
         if self._batch is None or not rows:
             return
         theta = torch.stack([self.progress[k].state.theta for k in rows])
-        x, target, weight, _ = self._batch.of(rows)
+        last = self._batch.of(rows)
+        x, target, weight = last.x, last.target, last.loss_weight
         z = self.network.forward(*self.network.parameters(theta), x)[:, : target.shape[1]]
         losses, _ = LOSSES[self.requests[0].loss](z, target, weight)
         for k, loss in zip(rows, losses.tolist()):

@@ -66,6 +66,7 @@ structures = st.fixed_dictionaries(
         "options": st.fixed_dictionaries({k: st.sampled_from(v) for k, v in OPTIONS.items()}),
         "early_stopping": st.booleans(),
         "unlabeled": st.booleans(),
+        "missing": st.booleans(),
     }
 )
 
@@ -138,12 +139,15 @@ def draw_rows(s, rng):
     if s["loss"] != "squared_error":
         target = np.eye(s["n_outputs"])[rng.integers(0, s["n_outputs"], n)]
     weight = rng.random(n) + 0.1 if rng.random() < 0.5 else None
-    return Rows.from_arrays(X, target, weight, s["dtype"], torch.device("cpu"))
+    shares = None
+    if s["missing"] and s["loss"] != "cross_entropy":
+        shares = rng.random(target.shape) * (rng.random(target.shape) < 0.8)
+    return Rows.from_arrays(X, target, weight, s["dtype"], torch.device("cpu"), shares)
 
 
 def draw_unlabeled(s, rng):
     """Rows without labels: more than a batch."""
-    n = int(rng.integers(21, 50))
+    n = int(rng.integers(22, 40))  # no last batch of one row, which some networks join
     X, nothing = rng.normal(size=(n, s["n_inputs"])), np.zeros((n, 0))
     return Rows.from_arrays(X, nothing, None, s["dtype"], torch.device("cpu"))
 
@@ -179,6 +183,7 @@ EVERYTHING = {
     "options": {},
     "early_stopping": True,
     "unlabeled": True,
+    "missing": True,
 }
 
 

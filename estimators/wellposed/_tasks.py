@@ -1,0 +1,98 @@
+"""Several tasks: targets that are missing, and what each task weighs (section 7.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ._warn import warn
+from .training.request import of_mean_one
+
+
+def fill_missing(y: Any) -> tuple[Any, np.ndarray | None]:
+    """Replace NaN in y of several columns, and return which targets are there, or None if all are.
+
+    The mean of a column stands in for its numbers, or 0 where they are but 0 and 1.
+    """
+    if y is None or issparse(y) or np.ndim(y) != 2 or np.shape(y)[1] < 2:
+        return y, None
+    try:
+        values = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError):  # which the estimator will explain
+        return y, None
+    there = ~np.isnan(values)
+    if there.all():
+        return y, None
+    is_binary = np.isin(values[there], (0.0, 1.0)).all()
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = np.where(there, values, 0.0).sum(0) / np.maximum(there.sum(0), 1)
+    return np.where(there, values, 0.0 if is_binary else mean), there
+
+
+def warn_of_unseen(there: np.ndarray | None) -> None:
+    """Warn of tasks without any target."""
+    unseen = [] if there is None else np.flatnonzero(~there.any(0)).tolist()
+    if unseen:
+        warn(
+            f"y has no value in column {', '.join(map(str, unseen))}: these outputs are not "
+            "learned. Leave the columns out, or give some values.",
+            UserWarning,
+        )
+
+
+def refuse_callbacks(callbacks: Any, there: np.ndarray | None) -> None:
+    """Refuse callbacks where targets are missing: they would be shown made-up ones."""
+    if callbacks and there is not None:
+        raise ValueError(
+            "callbacks are shown the targets of every row, and y has missing ones (NaN). Set "
+            "callbacks=None, or give all targets."
+        )
+
+
+def shares(
+    there: np.ndarray | None,
+    weight: np.ndarray | None,
+    task_weights: np.ndarray | None,
+    n: int,
+) -> np.ndarray | None:
+    """What each target's loss counts beside its row's weight, (n, n_tasks), or None if all alike.
+
+    So that a task's J is the weighted mean over the rows where it is there, times its weight.
+    """
+    if there is None and task_weights is None:
+        return None
+    if there is None:
+        return np.tile(np.asarray(task_weights), (n, 1))
+    w = np.ones(len(there)) if weight is None else of_mean_one(weight)
+    mass = (w[:, None] * there).mean(0)
+    found = there / np.where(mass > 0, mass, 1.0)
+    return found if task_weights is None else found * task_weights
+
+
+def check_task_weights(given: Any, n_tasks: int) -> np.ndarray | None:
+    """Return what tasks weigh, (n_tasks,), or None.
+
+    Raises
+    ------
+    ValueError
+        If these are not so many finite numbers >= 0, one of them larger.
+    """
+    if given is None:
+        return None
+    if n_tasks == 1:
+        raise ValueError(
+            f"task_weights={given!r} weighs the columns of y, and y is one task. Leave it None."
+        )
+    try:
+        found = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    right = found.shape == (n_tasks,) and np.isfinite(found).all() and (found >= 0).all()
+    if not right or not found.any():
+        raise ValueError(
+            f"task_weights={given!r} must hold a finite number >= 0 for each column of y, of which "
+            f"there are {n_tasks}, and one of them larger than 0."
+        )
+    return found
