@@ -383,6 +383,10 @@ class BaseNet(FittedNet):
             self.validation_loss_curve_ = outcome.validation_curve
             self.validation_scores_ = outcome.validation_scores
             self.best_epoch_ = outcome.best_epoch
+        if final.members:
+            params = self.get_params(deep=False)
+            learned = {name: value for name, value in vars(self).items() if name not in params}
+            self._members = [{**learned, "_state": member} for member in final.members]
 
 
 def _torch_dtype(X: np.ndarray) -> torch.dtype:

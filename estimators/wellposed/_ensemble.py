@@ -17,6 +17,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import _check_sample_weight, _num_features, _num_samples
 
+from ._strengths import regularizers_on
+
 _MAX_SEED = np.iinfo(np.int32).max
 _CURVES = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
 _NOT_ITS_OWN = ("best_epoch_", "objective_parts_", "random_state")
@@ -48,6 +50,13 @@ def pooled(loss: str, z: np.ndarray) -> np.ndarray:
 
 def fit_members(estimator: Any, method: str, X: Any, y: Any, given: Mapping[str, Any]) -> None:
     """Fit all members by `method`, "fit" or "partial_fit", side by side."""
+    for name, regularizer in regularizers_on(estimator).items():
+        if regularizer.has_members:
+            raise ValueError(
+                f"{name} keeps several networks of one training, and n_members="
+                f"{estimator.n_members} and bootstrap={estimator.bootstrap} train several. Switch "
+                f"{name} off, or set n_members=1 and bootstrap=False."
+            )
     going_on = estimator.__sklearn_is_fitted__() and (
         method == "partial_fit" or estimator.warm_start
     )

@@ -203,6 +203,7 @@ class Parameters(BaseEstimator):
     averaging: Strength = strength(r.Averaging, default=None)
     ema: Strength = strength(r.EMA, default=None)
     swa: Strength = strength(r.SWA, default=None)
+    snapshots: Strength = strength(r.Snapshots, default=0)
     regularizers: Sequence[tuple[str, r.Regularizer]] | None = parameter(
         "list of (str, Regularizer) or None",
         [list, tuple, None],

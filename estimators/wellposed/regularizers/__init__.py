@@ -5,7 +5,7 @@ from __future__ import annotations
 from .activations import ActivityKL, ActivityL1
 from .adversarial import Adversarial
 from .augmentation import Augment
-from .averaging import EMA, SWA, Averaging
+from .averaging import EMA, SWA, Averaging, Snapshots
 from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
 from .dropout import DropConnect, Dropout, GaussianDropout, InputDropout, StochasticDepth
@@ -57,6 +57,7 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         Averaging,
         EMA,
         SWA,
+        Snapshots,
     )
 }
 
@@ -98,6 +99,7 @@ __all__ = [
     "PseudoLabel",
     "Ramp",
     "Regularizer",
+    "Snapshots",
     "SpectralNorm",
     "StochasticDepth",
     "WeightDecay",

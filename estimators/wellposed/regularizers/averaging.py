@@ -14,6 +14,7 @@ from ..ranges import Range
 from .base import Regularizer
 
 if TYPE_CHECKING:
+    from ..networks import Network
     from ..training.setting import Setting
 
 
@@ -175,3 +176,72 @@ class SWA(_Mean):
 
     def result(self, k: int, theta: Tensor, n_updates: int) -> Tensor:
         return self._supported(self._mean[k], theta) if self._counts[k] else theta
+
+
+class Snapshots(Regularizer):
+    """How many networks of one training are kept, whose mean prediction is the model's.
+
+    They are those at the ends of the last cycles of `learning_rate_schedule`, such as
+    ``WarmRestarts(epochs=20)`` (Huang et al. 2017), or, where it has none, of so many equal parts
+    of the training; of these, `early_stopping` keeps those up to the best epoch. The members are in
+    `members_`, their predictions in `predict_members`; `coefs_` and `net_` are theirs. A warm start
+    goes on from the last parameters.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from wellposed import NetClassifier
+    >>> from wellposed.schedules import WarmRestarts
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = NetClassifier((16,), snapshots=3, learning_rate=0.03, max_epochs=60, random_state=0)
+    >>> net = net.set_params(learning_rate_schedule=WarmRestarts(epochs=15)).fit(X, y)
+    >>> len(net.members_), net.predict_members(X).shape
+    (3, (3, 150, 3))
+    """
+
+    name, symbol, section, acts_on = "snapshots", "k", "7.11", "steps"
+    typical = (2, 5)
+    paper = "Huang et al. 2017"
+    interval = Range(Integral, 0, None, closed="left")
+    kind = "int >= 0"
+    in_cocktail = False  # the search's members would be ensembles
+    needs_all_updates = True
+    fixed = "is a number of networks"
+    not_for_lbfgs = "keeps networks of several steps of sgd or adam"
+    excludes: ClassVar = dict.fromkeys(
+        ("averaging", "ema", "swa"), "both say what the model is made of"
+    )
+
+    def why_not(self, network: Network, loss: str) -> str:
+        if not network.buffers():
+            return ""
+        return (
+            "keeps parameters, and this module has buffers besides, such as running statistics. "
+            "Set snapshots=0, or use n_members."
+        )
+
+    def begin(self, setting: Setting) -> None:
+        self._ends = [
+            set(ends if len(ends) > 1 else _equal_parts(ends[-1], int(k)))
+            for k, ends in zip(setting.strengths, setting.cycle_ends)
+        ]
+        self._most = [int(k) for k in setting.strengths]
+        self._taken: list[list[tuple[int, Tensor]]] = [[] for _ in self._ends]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        super().keep(rows)
+        for name in ("_ends", "_most", "_taken"):
+            setattr(self, name, [getattr(self, name)[k] for k in rows])
+
+    def follow(self, theta: Tensor, n_updates: int) -> None:
+        for k, ends in enumerate(self._ends):
+            if n_updates in ends:
+                self._taken[k] = [*self._taken[k], (n_updates, theta[k].clone())][-self._most[k] :]
+
+    def members(self, k: int, n_updates: int) -> list[Tensor]:
+        taken = [theta for n, theta in self._taken[k] if n <= n_updates]
+        return taken if len(taken) > 1 else []
+
+
+def _equal_parts(n_updates: int, k: int) -> list[int]:
+    return [round(n_updates * i / k) for i in range(1, k + 1)]

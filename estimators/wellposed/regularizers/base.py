@@ -208,6 +208,10 @@ class Regularizer(BaseEstimator):
         return ""
 
     @property
+    def has_members(self) -> bool:
+        return type(self).members is not Regularizer.members
+
+    @property
     def has_l1_weight(self) -> bool:
         return type(self).l1_weight is not Regularizer.l1_weight
 
@@ -341,6 +345,10 @@ class Regularizer(BaseEstimator):
     def follow(self, theta: Tensor, n_updates: int) -> None:
         """Take note of the parameters [K, P] after an update."""
         raise NotImplementedError
+
+    def members(self, k: int, n_updates: int) -> list[Tensor]:
+        """Parameters [P], of up to so many updates, whose mean prediction is that of network k."""
+        return []
 
     def result(self, k: int, theta: Tensor, n_updates: int) -> Tensor:
         """Parameters [P] of network k that are validated and kept, given the last ones."""

@@ -290,6 +290,8 @@ class Outcome:
     best_epoch : int or None
         1-based epoch of the smallest validation loss, the earliest of equals, whose parameters are
         in ``state``.
+    members : list of State
+        Networks of the training whose mean prediction is that of this one, if there are any.
     reached : bool
         The solver's tolerance or the validation target was reached.
     final_loss : float
@@ -307,6 +309,7 @@ class Outcome:
     validation_scores: list[float] = field(default_factory=list)
     best_epoch: int | None = None
     reached: bool = False
+    members: list[State] = field(default_factory=list)
     final_loss: float = 0.0
     optimality: float = float("nan")
     error: Exception | None = None

@@ -39,6 +39,8 @@ class Setting:
         What each network is trained on.
     epoch_lengths : list of int, length K
         Updates of an epoch.
+    cycle_ends : list of list of int, length K
+        After how many updates the learning rate is at the end of a cycle.
     origin : callable
         Returns the parameters [K, P] that the networks start from.
     unlabeled_width : int
@@ -56,6 +58,7 @@ class Setting:
     device: torch.device
     rows: list[Rows] = field(default_factory=list)
     epoch_lengths: list[int] = field(default_factory=list)
+    cycle_ends: list[list[int]] = field(default_factory=list)
     origin: Callable[[], torch.Tensor] = torch.Tensor
     unlabeled_width: int = 0
     _streams: list[Stream] = field(default_factory=list)

@@ -286,6 +286,11 @@ class Stack:
             outcome, request, best = self.progress[k], self.requests[k], self.best[k]
             early = request.patience is not None
             outcome.state = best[1] if early and best else self.state(k)
+            n = outcome.state.n_updates
+            members = [
+                t for r in self.regularizers for t in r.members(k, n - request.updates_before)
+            ]
+            outcome.members = [State(theta, [], n) for theta in members]
             self.network.restore(outcome.state.buffers)
             if early and not best and outcome.validation_curve and outcome.error is None:
                 outcome.error = check_validation(outcome, request)
