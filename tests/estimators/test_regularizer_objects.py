@@ -70,8 +70,9 @@ def proba(net):
 def test_a_number_is_an_object_with_its_defaults(name):
     needs = {other: value for other, (value, _) in REGULARIZERS[name].needs.items()}
     like = clone(NET).set_params(hidden_layer_sizes=(12, 12), **needs)
-    net = clone(like).set_params(**{name: 0.1})
-    as_object = clone(like).set_params(**{name: REGULARIZERS[name](0.1)})
+    strength = REGULARIZERS[name].typical[1]
+    net = clone(like).set_params(**{name: strength})
+    as_object = clone(like).set_params(**{name: REGULARIZERS[name](strength)})
     np.testing.assert_array_equal(proba(net), proba(as_object))
 
 
