@@ -96,8 +96,10 @@ class Parameters(BaseEstimator):
         '{"auto", "glorot", "he", "zeros"}',
         [StrOptions(set(INITS))],
         """
-        Distribution of the first weights; ``"auto"`` is zero for the linear model and ``"glorot"``
-        for the others, as in scikit-learn's MLP.""",
+        Distribution of the first weights. ``"auto"`` is zero for the linear model and ``"glorot"``
+        for the others, as in scikit-learn's MLP, except that outputs which are numbers begin with
+        the mean and the spread of y: a target in the hundreds is learned like one of unit scale.
+        """,
         default="auto",
     )
     fit_intercept: bool = parameter(

@@ -117,7 +117,9 @@ def regress(**params):
     X, y = load_diabetes(return_X_y=True)
     X = 20 * X[:150]
     y = y[:150] / 50
-    net = NetRegressor(**{"hidden_layer_sizes": (16,), "max_epochs": 8, "random_state": 3} | params)
+    defaults = {"hidden_layer_sizes": (16,), "max_epochs": 8, "random_state": 3}
+    init = "glorot" if params.get("hidden_layer_sizes", True) else "auto"
+    net = NetRegressor(**defaults | {"init": init} | params)
     return numbers(net.fit(X, y), X)
 
 
@@ -137,7 +139,7 @@ def partial():
 
 def weighted():
     X, y = load_diabetes(return_X_y=True)
-    net = NetRegressor((8,), max_epochs=5, l2=0.1, random_state=0)
+    net = NetRegressor((8,), init="glorot", max_epochs=5, l2=0.1, random_state=0)
     return numbers(net.fit(X, y / 50, sample_weight=np.arange(len(y)) % 3), X)
 
 
@@ -150,7 +152,7 @@ def sparse():
 def two_targets():
     X, y = load_diabetes(return_X_y=True)
     Y = np.stack([y / 50, X[:, 2] * 20], 1)
-    return numbers(NetRegressor((8,), max_epochs=5, random_state=0).fit(X, Y), X)
+    return numbers(NetRegressor((8,), init="glorot", max_epochs=5, random_state=0).fit(X, Y), X)
 
 
 def labels():
@@ -170,7 +172,9 @@ def grid():
 
 def decomposed():
     X, y = load_diabetes(return_X_y=True)
-    net = NetRegressor((8,), max_epochs=5, learning_rate=0.01, l2=0.1, random_state=0)
+    net = NetRegressor(
+        (8,), init="glorot", max_epochs=5, learning_rate=0.01, l2=0.1, random_state=0
+    )
     result = bias_variance(net, X[:200], y[:200] / 50, n_repetitions=6, random_state=0)
     return [float(value) for value in result.frame().select_dtypes("number").to_numpy().ravel()]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .._streams import generator
+from ..networks.flat import Flat
 from ..regularizers.base import MOMENTS, Regularizer
 from .request import Request
 from .setting import Setting
@@ -20,7 +21,36 @@ def initial_theta(request: Request) -> Tensor:
         return request.start.theta
     rng = generator(request.seed, "init")
     theta = request.network.init(request.init, rng, request.rows.table.dtype)
-    return theta.to(request.rows.table.device)
+    theta = theta.to(request.rows.table.device)
+    if (
+        request.init == "auto"
+        and request.network.hidden_units
+        and isinstance(request.network, Flat)
+    ):
+        _begin_at_the_scale_of_y(theta, request)
+    return theta
+
+
+def _begin_at_the_scale_of_y(theta: Tensor, request: Request) -> None:
+    """Let the outputs of fresh parameters [P] have about y's mean and spread, where y is numbers.
+
+    An optimiser whose steps are of one size would take thousands of them to get there.
+    """
+    if request.loss not in ("squared_error", "poisson"):
+        return
+    rows, last = request.rows, request.network.layers[-1]
+    y, weight = rows.table[: rows.n, rows.targets], rows.table[: rows.n, rows.weight, None]
+    known = y.isfinite()
+    y, weight = y.nan_to_num(), weight * known
+    mean = (weight * y).sum(0) / weight.sum(0)
+    spread = ((weight * (y - mean).square()).sum(0) / weight.sum(0)).sqrt()
+    if request.loss == "poisson":  # the output is the logarithm
+        mean, spread = mean.log(), torch.ones_like(spread)
+    theta[last.weight].view(last.rows, last.cols)[: len(spread)].mul_(
+        torch.where(spread > 0, spread, 1.0)[:, None]
+    )
+    if last.bias is not None:
+        theta[last.bias][: len(mean)] = mean.nan_to_num(neginf=0.0)
 
 
 def origin(requests: Sequence[Request]) -> Tensor:

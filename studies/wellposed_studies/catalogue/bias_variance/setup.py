@@ -149,6 +149,7 @@ def network(task: str, regularizer: str, strength: float, random_state: int) -> 
     kind = NetRegressor if task == "regression" else NetClassifier
     return kind(
         batch_size=None,
+        init="glorot",
         learning_rate=0.02,
         dtype="float32",
         random_state=random_state,

@@ -52,6 +52,7 @@ def seeds(cell: Cell, treatment: str) -> dict[str, Any]:
     net = NetRegressor(
         HIDDEN,
         activation="tanh",
+        init="glorot",
         l2=L2 if treatment == "l2" else 0.0,
         random_state=cell.seed,
         **settings,
