@@ -14,6 +14,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Workers must collect the same names, and an address differs from process to process."""
+    named = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if named:
+        raise pytest.UsageError(f"the name of a test holds an address, give ids=: {named[0]}")
+
+
 @pytest.fixture
 def ctrl_c():
     """`ctrl_c(seconds)` interrupts the main thread after so long; it returns the list of when.

@@ -60,7 +60,7 @@ def test_counts_begin_at_the_logarithm_of_their_mean():
     {"network": lambda n_in, n_out: torch.nn.Linear(n_in, n_out)},
 ], ids=["linear", "module"])  # fmt: skip
 def test_others_begin_as_they_are(params):
-    """The linear model begins at zero (CHAPTER's minimum norm rests on it); a module as it likes."""
+    """The linear model begins at zero (least norms rest on it); a module as it likes."""
     net = NetRegressor(**{**FIRST, **params}).fit(X, y)
     assert abs(net.predict(X)).max() < 10 < y.min()
 

@@ -22,11 +22,8 @@ def initial_theta(request: Request) -> Tensor:
     rng = generator(request.seed, "init")
     theta = request.network.init(request.init, rng, request.rows.table.dtype)
     theta = theta.to(request.rows.table.device)
-    if (
-        request.init == "auto"
-        and request.network.hidden_units
-        and isinstance(request.network, Flat)
-    ):
+    network = request.network
+    if request.init == "auto" and isinstance(network, Flat) and network.hidden_units:
         _begin_at_the_scale_of_y(theta, request)
     return theta
 

@@ -41,6 +41,7 @@ NETWORKS = [
     {"normalization": "layer", "skip": True, "hidden_layer_sizes": (9, 9)},
     {"fit_intercept": False},
 ]
+IDS = ["-".join(how) or "plain" for how in NETWORKS]
 
 
 def tiny(**params):
@@ -53,7 +54,7 @@ def numbers(net):
 
 
 class TestStart:
-    @pytest.mark.parametrize("how", NETWORKS, ids=str)
+    @pytest.mark.parametrize("how", NETWORKS, ids=IDS)
     @pytest.mark.parametrize("kind", ["estimator", "state dict", "arrays", "module"])
     def test_weights_are_those_of_the_source(self, how, kind):
         given = source(**how)
@@ -69,7 +70,7 @@ class TestStart:
             if "running" not in name and "num_batches" not in name:  # which go on
                 np.testing.assert_array_equal(found[name], value, err_msg=name)
 
-    @pytest.mark.parametrize("how", NETWORKS, ids=str)
+    @pytest.mark.parametrize("how", NETWORKS, ids=IDS)
     def test_another_task_has_a_last_layer_of_its_own(self, how):
         given = source(**how)
         net = tiny(start=given, **how).fit(X, y % 3)
@@ -197,7 +198,7 @@ ALL = {
 
 
 class TestFreeze:
-    @pytest.mark.parametrize("how", NETWORKS, ids=str)
+    @pytest.mark.parametrize("how", NETWORKS, ids=IDS)
     @pytest.mark.parametrize("solver", ["adam", "sgd"])
     @pytest.mark.parametrize("average", [{}, {"ema": 0.9}, {"averaging": 0.5}, {"swa": 0.5}])
     def test_stays_to_the_bit_whatever_else_is_on(self, how, solver, average):
@@ -212,7 +213,7 @@ class TestFreeze:
         last = list(after)[-1].rpartition(".")[0]
         assert not torch.equal(after[f"{last}.weight"], before[f"{last}.weight"])
 
-    @pytest.mark.parametrize("how", NETWORKS, ids=str)
+    @pytest.mark.parametrize("how", NETWORKS, ids=IDS)
     def test_all_but_the_last(self, how):
         given = source(**how)
         net = clone(NET).set_params(start=given, freeze="all_but_last", **how).fit(X, y)
