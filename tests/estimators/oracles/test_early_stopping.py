@@ -33,7 +33,12 @@ def noisy():
     return X[:30], y[:30], X[30:], y[30:]
 
 
-FLEXIBLE = {"hidden_layer_sizes": (60,), "learning_rate": 0.01, "random_state": 0}
+FLEXIBLE = {
+    "hidden_layer_sizes": (60,),
+    "init": "glorot",
+    "learning_rate": 0.01,
+    "random_state": 0,
+}
 
 
 class TestCurve:

@@ -17,7 +17,7 @@ from wellposed._streams import generator
 from wellposed.networks.activations import ACTIVATIONS
 from wellposed.training import train
 from wellposed.training.model import Batch
-from wellposed.training.setup import make_regularizers
+from wellposed.training.setup import initial_theta, make_regularizers
 
 EPOCHS, BATCH = 12, 13
 
@@ -25,7 +25,7 @@ EPOCHS, BATCH = 12, 13
 def plain_loop(request, X, target, weight):
     """Train one network the ordinary way; return its module and the objective of each epoch."""
     network, dtype = request.network, torch.float64
-    model = network.module(network.init(request.init, generator(request.seed, "init"), dtype))
+    model = network.module(initial_theta(request))
     layers = [part for part in model if isinstance(part, nn.Linear)]
     if request.solver == "adam":
         optimizer = torch.optim.Adam(model.parameters(), lr=request.learning_rate)

@@ -109,7 +109,7 @@ def test_the_loss_curve_is_the_loss_before_an_update_and_the_penalties_after(
     """Of full batches: fits of every length say where the network was."""
     weight = rng.random(40) + 0.5 if weighted else None
     settings = {**STEP, "solver": solver, "hidden_layer_sizes": (6,), "learning_rate": 0.02}
-    settings |= {"batch_size": None, **penalty}
+    settings |= {"batch_size": None, "init": "glorot", **penalty}
     l1, l2 = penalty.get("l1", 0.0), penalty.get("l2", 0.0)
     still = NetRegressor(**{**settings, "learning_rate": 1e-300}).fit(X, Y)
     path = [
