@@ -46,6 +46,14 @@ def test_every_output_has_its_own():
     np.testing.assert_allclose(found, Y.mean(0) + spread * plain, rtol=1e-6)
 
 
+def test_missing_targets_do_not_count():
+    Y = np.stack([y, 1e-3 * y**2], 1)
+    Y[::3, 0] = Y[1::2, 1] = np.nan
+    mean, spread = np.nanmean(Y, 0), np.nanstd(Y, 0)
+    found, plain = outputs("auto", Y), outputs("glorot", Y)
+    np.testing.assert_allclose(found, mean + spread * plain, rtol=1e-6)
+
+
 def test_counts_begin_at_the_logarithm_of_their_mean():
     counts = np.floor(y)
     found = outputs("auto", counts, loss="poisson")

@@ -36,11 +36,10 @@ def _begin_at_the_scale_of_y(theta: Tensor, request: Request) -> None:
     if request.loss not in ("squared_error", "poisson"):
         return
     rows, last = request.rows, request.network.layers[-1]
-    y, weight = rows.table[: rows.n, rows.targets], rows.table[: rows.n, rows.weight, None]
-    known = y.isfinite()
-    y, weight = y.nan_to_num(), weight * known
-    mean = (weight * y).sum(0) / weight.sum(0)
-    spread = ((weight * (y - mean).square()).sum(0) / weight.sum(0)).sqrt()
+    y, weight = rows.table[:-1, rows.targets].T, rows.loss_weights()
+    total = weight.sum(1).clamp_min(torch.finfo(y.dtype).tiny)  # a target may be missing throughout
+    mean = (weight * y).sum(1) / total
+    spread = ((weight * (y - mean[:, None]).square()).sum(1) / total).sqrt()
     if request.loss == "poisson":  # the output is the logarithm
         mean, spread = mean.log(), torch.ones_like(spread)
     theta[last.weight].view(last.rows, last.cols)[: len(spread)].mul_(
