@@ -39,6 +39,7 @@ from .regularizers import (
     ClipNorm,
     Consistency,
     CutMix,
+    DoubleBackprop,
     DropConnect,
     Dropout,
     Entropy,
@@ -47,6 +48,7 @@ from .regularizers import (
     GroupL1,
     InputDropout,
     InputNoise,
+    JacobianNorm,
     LabelNoise,
     LabelSmoothing,
     MaxNorm,
@@ -61,10 +63,12 @@ from .regularizers import (
     Snapshots,
     SpectralNorm,
     StochasticDepth,
+    TangentProp,
     WeightDecay,
     WeightNoise,
 )
 from .search import Cocktail, cocktail
+from .tangent_distance import tangent_distance
 from .unlabeled import KeepUnlabeled, Unlabeled
 
 if TYPE_CHECKING:
@@ -91,6 +95,7 @@ __all__ = [
     "Consistency",
     "CutMix",
     "DivergenceError",
+    "DoubleBackprop",
     "DropConnect",
     "Dropout",
     "Entropy",
@@ -99,6 +104,7 @@ __all__ = [
     "GroupL1",
     "InputDropout",
     "InputNoise",
+    "JacobianNorm",
     "KeepUnlabeled",
     "KnownTruth",
     "LabelNoise",
@@ -119,6 +125,7 @@ __all__ = [
     "Snapshots",
     "SpectralNorm",
     "StochasticDepth",
+    "TangentProp",
     "TrainingCurveDisplay",
     "Unlabeled",
     "WeightDecay",
@@ -131,6 +138,7 @@ __all__ = [
     "fit_together",
     "load",
     "save",
+    "tangent_distance",
 ]
 
 

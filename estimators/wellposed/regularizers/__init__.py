@@ -16,6 +16,7 @@ from .noise import InputNoise, LabelNoise, LabelSmoothing, WeightNoise
 from .ramps import Ramp
 from .semi_supervised import VAT, Consistency, Entropy, MeanTeacher, PseudoLabel
 from .sharpness import SAM
+from .tangents import DoubleBackprop, JacobianNorm, TangentProp
 from .weights import L1, L2, L2SP, Orthogonality, WeightDecay
 
 REGULARIZERS: dict[str, type[Regularizer]] = {
@@ -37,6 +38,9 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         StochasticDepth,
         ActivityL1,
         ActivityKL,
+        TangentProp,
+        JacobianNorm,
+        DoubleBackprop,
         Entropy,
         PseudoLabel,
         Consistency,
@@ -80,6 +84,7 @@ __all__ = [
     "ClipNorm",
     "Consistency",
     "CutMix",
+    "DoubleBackprop",
     "DropConnect",
     "Dropout",
     "Entropy",
@@ -88,6 +93,7 @@ __all__ = [
     "GroupL1",
     "InputDropout",
     "InputNoise",
+    "JacobianNorm",
     "LabelNoise",
     "LabelSmoothing",
     "MaxNorm",
@@ -102,6 +108,7 @@ __all__ = [
     "Snapshots",
     "SpectralNorm",
     "StochasticDepth",
+    "TangentProp",
     "WeightDecay",
     "WeightNoise",
 ]

@@ -121,23 +121,31 @@ class Model:
         """The same networks with other parameters, theta [K, P]."""
         return replace(self, parameters=self.network.parameters(theta), _pass=None)
 
-    def input_gradient(self, batch: Batch) -> Tensor:
-        """Gradient of J with respect to the batch's inputs, [K, inputs, B]; a constant."""
+    def input_gradient(self, batch: Batch, create_graph: bool = False) -> Tensor:
+        """Gradient of J with respect to the batch's inputs, [K, inputs, B].
+
+        A constant, unless `create_graph`.
+        """
         with torch.enable_grad():
             x = batch.x.detach().requires_grad_()
-            return torch.autograd.grad(self.J(batch._replace(x=x)).sum(), x)[0]
+            J = self.J(batch._replace(x=x)).sum()
+            return torch.autograd.grad(J, x, create_graph=create_graph)[0]
 
     def derivative(self, x: Tensor, v: Tensor) -> Tensor:
         """Derivative [K, outputs, B] of the outputs at x along v [K, inputs, B].
 
         Differentiable itself: it is the derivative of a vector-Jacobian product.
         """
+        return self.derivatives(x, [v])[0]
+
+    def derivatives(self, x: Tensor, directions: Sequence[Tensor]) -> list[Tensor]:
+        """The same along each of several directions, by one pass forward."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             z = self(x)
             u = torch.zeros_like(z, requires_grad=True)
             (g,) = torch.autograd.grad(z, x, u, create_graph=True)
-            return torch.autograd.grad(g, u, v, create_graph=True)[0]
+            return [torch.autograd.grad(g, u, v, create_graph=True)[0] for v in directions]
 
     def without_labels(self, batch: Batch) -> tuple[Model, Tensor, Tensor]:
         """The networks as they are for the rows without labels, these, and what each weighs.

@@ -30,6 +30,10 @@ def jittered(x, rng):
     return x + rng.normal(size=x.shape)
 
 
+def own_directions(x):
+    return np.stack([x, x**2], 1)
+
+
 #: What a stack has in common, besides strengths.
 OPTIONS = {
     "pseudo_label": [{}, {"threshold": 0.6}],
@@ -45,6 +49,8 @@ OPTIONS = {
     "sam": [{}, {"adaptive": True}],
     "stochastic_depth": [{}, {"linear": False}],
     "activity_kl": [{}, {"target": 0.3}],
+    "tangent_prop": [{}, {"n_neighbors": 2}, {"directions": own_directions}],
+    "jacobian": [{}, {"n_projections": 2}],
     "swa": [{}, {"every": 2}],
 }
 structures = st.fixed_dictionaries(
@@ -86,6 +92,7 @@ def draw_requests(structure, K, seed):
         for name, r in REGULARIZERS.items()
         if name in s["regularizers"] and (s["hidden"] or not r.needs_hidden)
         if all(has[other] == value for other, (value, _) in r.needs.items())
+        if not r(0.1, **s["options"].get(name, {})).why_not(network, s["loss"])
         if not r(0.1).why_not(network, s["loss"])
     ]
     sources = [draw_rows(s, rng) for _ in range(3)]
