@@ -93,7 +93,6 @@ def draw_requests(structure, K, seed):
         if name in s["regularizers"] and (s["hidden"] or not r.needs_hidden)
         if all(has[other] == value for other, (value, _) in r.needs.items())
         if not r(0.1, **s["options"].get(name, {})).why_not(network, s["loss"])
-        if not r(0.1).why_not(network, s["loss"])
     ]
     sources = [draw_rows(s, rng) for _ in range(3)]
     unlabeled = [draw_unlabeled(s, rng) for _ in range(2)] if s["unlabeled"] else [None]
@@ -187,7 +186,7 @@ EVERYTHING = {
     "batch_size": 9,
     "last_batch_of_one": True,
     "momentum": False,
-    "options": {},
+    "options": {"tangent_prop": {"n_neighbors": 1}},  # the default takes five times as long
     "early_stopping": True,
     "unlabeled": True,
     "missing": True,
