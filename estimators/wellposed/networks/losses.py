@@ -10,11 +10,13 @@ to 1 over the batch) to J [K] and its slope dJ/dz [K, outputs, B], written into 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+_THRESHOLD = 40.0  # above it, softplus is the identity
 
 
 class Loss(Protocol):
@@ -48,7 +50,7 @@ def logistic(
     z: Tensor, target: Tensor, weight: Tensor, out: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """``log(1 + e^z) - y z`` of each output unit, slope ``sigmoid(z) - y``."""
-    loss = F.softplus(z, threshold=40.0).sub_(target * z).mul_(weight)
+    loss = F.softplus(z, threshold=_THRESHOLD).sub_(target * z).mul_(weight)
     return loss.sum((1, 2)), torch.mul(torch.sigmoid(z).sub_(target), weight, out=out)
 
 
@@ -62,6 +64,39 @@ def cross_entropy(
     return J, torch.sub(log_p.exp_().mul_(weight), weighted, out=out)
 
 
+class _Softplus(torch.autograd.Function):
+    """softplus, twice differentiable with the same bits alone and in a stack.
+
+    torch's own second derivative takes exponentials of a copy without the gaps of padded outputs,
+    and its kernels round them otherwise there.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        ctx.save_for_backward(z)
+        return F.softplus(z, threshold=_THRESHOLD)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        return _SoftplusSlope.apply(grad, *ctx.saved_tensors)
+
+
+class _SoftplusSlope(torch.autograd.Function):
+    """grad times the derivative of softplus at z."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, z: Tensor) -> Tensor:
+        ctx.save_for_backward(grad, z)
+        return torch.ops.aten.softplus_backward(grad, z, 1.0, _THRESHOLD)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        grad, z = ctx.saved_tensors
+        p = torch.sigmoid(z)
+        of_grad = torch.ops.aten.softplus_backward(slope, z, 1.0, _THRESHOLD)
+        return of_grad, slope * grad * p * (1.0 - p)
+
+
 def differentiable(loss: str, z: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """J [K] of the loss of this name, without its slope: autograd differentiates it, and twice."""
     if loss == "squared_error":
@@ -69,7 +104,7 @@ def differentiable(loss: str, z: Tensor, target: Tensor, weight: Tensor) -> Tens
     elif loss == "poisson":
         value = z.exp() - target * (1.0 + z) + torch.special.xlogy(target, target)
     elif loss == "logistic":
-        value = F.softplus(z, threshold=40.0) - target * z
+        value = _Softplus.apply(z) - target * z
     else:
         value = -target * torch.log_softmax(z, 1)
     return (value * weight).sum((1, 2))

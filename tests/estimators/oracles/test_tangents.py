@@ -126,6 +126,26 @@ def test_a_step_goes_along_differences_of_the_objective(name, regularizer, penal
             assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), abs=1e-8)
 
 
+def test_a_step_of_double_backprop_on_two_classes():
+    """Of a linear logistic model ``dl/dx = (p - y) w``: the objective by numpy, and its slopes."""
+    labels, rate, h, a = (X[:, 0] > 0).astype(int), 1e-3, 1e-6, 0.5
+
+    def objective(w):
+        p = 1 / (1 + np.exp(-(X @ w)))
+        J = -np.log(np.where(labels, p, 1 - p)).mean()
+        return J + a / 2 * ((p - labels) ** 2).mean() * (w @ w)
+
+    net = NetClassifier(
+        (), init="glorot", fit_intercept=False, double_backprop=a, solver="sgd", momentum=0,
+        learning_rate=rate, batch_size=None, max_epochs=1, warm_start=True, random_state=0,
+    ).fit(X, labels)  # fmt: skip
+    before = net.coef_.ravel()
+    after = net.fit(X, labels).coef_.ravel()
+    assert net.loss_ == pytest.approx(objective(before), abs=1e-12)
+    slopes = [(objective(before + e) - objective(before - e)) / (2 * h) for e in h * np.eye(3)]
+    np.testing.assert_allclose((before - after) / rate, slopes, rtol=0, atol=1e-8)
+
+
 def test_projections_average_to_the_norm(monkeypatch):
     found = []
 
