@@ -12,8 +12,9 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._streams import generator
 from ._tasks import fill_missing
+from .regularizers.auxiliary import Tasks
 from .training.request import of_mean_one
-from .unlabeled import split_off
+from .unlabeled import parts_of, split_off
 
 _DENSE_BYTES = (
     1 << 26
@@ -40,7 +41,7 @@ class Arrays(NamedTuple):
     """Rows to train on: X (n, inputs), encoded target (n, outputs), weight (n,) or None.
 
     X may be sparse. ``unlabeled`` (m, inputs) are rows without labels, ``there`` (n, outputs) says
-    which targets are not missing, if not all are there.
+    which targets are not missing, if not all are there, ``tasks`` are further ones.
     """
 
     X: Any
@@ -48,6 +49,12 @@ class Arrays(NamedTuple):
     weight: np.ndarray | None
     unlabeled: Any = None
     there: np.ndarray | None = None
+    tasks: Tasks | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of a network for all tasks."""
+        return self.target.shape[1] + (0 if self.tasks is None else self.tasks.n_units)
 
     @property
     def n(self) -> int:
@@ -58,7 +65,8 @@ class Arrays(NamedTuple):
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
         there = None if self.there is None else self.there[rows]
-        return Arrays(self.X[rows], self.target[rows], weight, self.unlabeled, there)
+        tasks = None if self.tasks is None else self.tasks.take(rows)
+        return Arrays(self.X[rows], self.target[rows], weight, self.unlabeled, there, tasks)
 
     def join(self, other: Arrays) -> Arrays:
         """Return the rows of both; where only one has weights, the other's rows weigh 1."""
@@ -74,7 +82,8 @@ class Arrays(NamedTuple):
             each = [(p.target.shape, p.there) for p in parts]
             there = np.concatenate([np.ones(n, bool) if t is None else t for n, t in each])
         target = np.concatenate((self.target, other.target))
-        return Arrays(X, target, weight, self.unlabeled, there)
+        tasks = self.tasks and self.tasks.join(other.tasks, other.n)
+        return Arrays(X, target, weight, self.unlabeled, there, tasks)
 
 
 def validate(
@@ -86,6 +95,7 @@ def validate(
     reset: bool,
     X_unlabeled: Any = None,
     uses_unlabeled: bool = False,
+    auxiliary: Any = None,
 ) -> Arrays:
     """Check X, y and weights, encode y, and leave out the rows of weight zero.
 
@@ -95,16 +105,19 @@ def validate(
         Encodes y, weighs classes, and learns features and classes if `reset`.
     dtype : dtype or list of dtype
         What X may be; anything else becomes the first of them.
-    X_unlabeled : array-like or a tuple of one, optional
+    X_unlabeled : array-like or a tuple of some, optional
     uses_unlabeled : bool, default=False
         Whether rows without labels, in `X_unlabeled` and in X, are looked at.
+    auxiliary : array-like, optional
+        Targets of further tasks.
     """
     parts = []
     if uses_unlabeled:
-        parts = [X_unlabeled[0] if _holds_one(X_unlabeled) else X_unlabeled]
         classes = not estimator.y_numeric
-        X, y, sample_weight, others = split_off(X, y, sample_weight, classes)
-        parts = [part for part in (*parts, others) if part is not None]
+        X, y, (sample_weight, auxiliary), others = split_off(
+            X, y, (sample_weight, auxiliary), classes
+        )
+        parts = [part for part in (*parts_of(X_unlabeled), others) if part is not None]
     y, there = fill_missing(y)
     X, y = validate_data(
         estimator,
@@ -123,7 +136,9 @@ def validate(
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     weight = targets.weigh(y, weight)
-    arrays = Arrays(X, target, weight, _unlabeled(estimator, parts, X.dtype), there)
+    tasks = None if auxiliary is None else Tasks.read(auxiliary, len(target))
+    others = _unlabeled(estimator, parts, X.dtype)
+    arrays = Arrays(X, target, weight, others, there, tasks)
     if there is not None and not there.any(1).all():
         if not there.any():
             raise ValueError("y holds no value, so there is nothing to learn from. Give some.")
@@ -140,10 +155,6 @@ def validate(
     return arrays if positive.all() else arrays.take(positive)
 
 
-def _holds_one(X: Any) -> bool:
-    return isinstance(X, tuple) and len(X) == 1
-
-
 def _unlabeled(estimator: Any, parts: list[Any], dtype: Any) -> Any:
     """Check rows without labels and stack them on one another."""
     if not parts:
@@ -156,6 +167,19 @@ def _unlabeled(estimator: Any, parts: list[Any], dtype: Any) -> Any:
     except ValueError as error:
         raise ValueError(f"X_unlabeled must look like X, and does not: {error}") from error
     return (sparse_vstack if any(map(issparse, checked)) else np.concatenate)(checked)
+
+
+def all_apart(
+    estimator: Any, on: dict[str, Any], X: Any, y: Any, given: dict[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """X and y without the rows that y marks as unlabelled, which join those that are given."""
+    if not any(r.uses_unlabeled for r in on.values()):
+        return X, y, given
+    names = given.keys() - {"X_val", "y_val", "X_unlabeled"}  # what has a value for each row
+    aside, classes = tuple(given[name] for name in names), not estimator.y_numeric
+    X, y, aside, others = split_off(X, y, aside, classes)
+    parts = tuple(part for part in (*parts_of(given["X_unlabeled"]), others) if part is not None)
+    return X, y, {**given, **dict(zip(names, aside)), "X_unlabeled": parts or None}
 
 
 def validate_held_out(

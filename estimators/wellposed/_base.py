@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,60 +13,21 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from . import _checks, _transfer
-from ._arrays import Arrays, hold_out, validate, validate_held_out
+from ._arrays import Arrays, all_apart, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
 from ._ensemble import fit_members, is_ensemble
 from ._execution import run
 from ._fitted import FittedNet
+from ._partial import all_or_nothing
 from ._targets import Targets
-from ._tasks import check_task_weights, refuse_callbacks, shares, warn_of_unseen
+from ._tasks import check_task_weights, refuse_callbacks, shares, table_of, warn_of_unseen
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP, Network
-from .regularizers import Ramp, Regularizer
+from .regularizers import Regularizer
 from .training.evaluation import evaluate
 from .training.request import Outcome, Request, Rows, State
 from .training.setup import initial_theta
-
-
-def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave the estimator as it was when `method` raises, be it an error or an interrupt."""
-
-    @wraps(method)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = dict(vars(self))
-        try:
-            return method(self, *args, **kwargs)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
-    return wrapped
-
-
-def can_fit_partially(estimator: Any) -> bool:
-    """Whether one pass over some rows is a meaningful part of a training; raises the reason."""
-    whole = {
-        "early_stopping": estimator.early_stopping,
-        "callbacks": estimator.callbacks,
-        "bootstrap": estimator.bootstrap,
-        "class_weight": getattr(estimator, "class_weight", None) == "balanced",
-        "solver": estimator.solver == "lbfgs",
-        "learning_rate_schedule": estimator.learning_rate_schedule != "constant",
-    }
-    try:
-        on = _checks.regularizers_on(estimator)
-    except (TypeError, ValueError):  # which the call itself will explain
-        on = {}
-    whole |= {n: r.needs_all_updates or isinstance(r.strength, Ramp) for n, r in on.items()}
-    for name in (name for name, needed in whole.items() if needed):
-        raise AttributeError(
-            f"partial_fit makes one pass over the rows it is given, and "
-            f"{_checks.shown(estimator, name)} needs all rows or a whole training. Change "
-            f"{name}, or use fit."
-        )
-    return True
 
 
 class BaseNet(FittedNet):
@@ -93,6 +52,7 @@ class BaseNet(FittedNet):
         X_val: Any = None,
         y_val: Any = None,
         X_unlabeled: Any = None,
+        auxiliary: Any = None,
     ) -> Any:
         """Train the network.
 
@@ -114,6 +74,8 @@ class BaseNet(FittedNet):
             Rows without labels, for the regularizers that use them (section 7.6). While one of
             these is on, rows of X whose y is NaN, None or, of classes, -1 are such rows, too; their
             weights mean nothing. Each step sees a batch of both kinds.
+        auxiliary : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Targets of further tasks, which the parameter of this name weighs.
 
         Returns
         -------
@@ -129,14 +91,17 @@ class BaseNet(FittedNet):
         on = _checks.check_combination(self)
         if is_ensemble(self):
             given = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val}
-            fit_members(self, "fit", X, y, given)
+            given |= dict(X_unlabeled=X_unlabeled, auxiliary=auxiliary)  # noqa: C408
+            fit_members(self, "fit", *all_apart(self, on, X, y, given))
             return self
         self.__dict__.pop("_members", None)
         warm = self.warm_start and self.__sklearn_is_fitted__()
         dtype, uses = self._numpy_dtype(warm), _checks.uses_unlabeled(on, X_unlabeled)
-        arrays = validate(self, X, y, sample_weight, dtype, not warm, X_unlabeled, uses)
+        tasks = auxiliary if _checks.uses_tasks(self, on, auxiliary) else None
+        further = X_unlabeled, uses, tasks
+        arrays = validate(self, X, y, sample_weight, dtype, not warm, *further)
         warn_of_unseen(arrays.there)
-        refuse_callbacks(self.callbacks, arrays.there)
+        refuse_callbacks(self.callbacks, arrays.there, arrays.tasks)
         held_out = validate_held_out(self, X_val, y_val, arrays, sample_weight)
         start = self._go_on(arrays, afresh=True) if warm else None
         network = self._network if warm else None
@@ -166,6 +131,7 @@ class BaseNet(FittedNet):
             return self
         first = not self.__sklearn_is_fitted__()
         dtype, uses = self._numpy_dtype(not first), _checks.uses_unlabeled(on)
+        _checks.uses_tasks(self, on)
         arrays = validate(self, X, y, sample_weight, dtype, first, uses_unlabeled=uses)
         if first:
             request = self._request(on, arrays, None, self._draw_seed(), None)
@@ -241,6 +207,7 @@ class BaseNet(FittedNet):
             tol=float(self.tol),
             init=self.init,
             regularizers=on,
+            n_task_units=0 if arrays.tasks is None else arrays.tasks.n_units,
             unlabeled=None if unlabeled is None else self._rows(Arrays(unlabeled, no_target, None)),
             unlabeled_batch_size=int(size_of_unlabeled),
             validation=None if held_out is None else self._rows(held_out),
@@ -262,12 +229,12 @@ class BaseNet(FittedNet):
             n_tasks = self._targets.n_tasks(arrays.target.shape[1])
             task_weights = check_task_weights(self.task_weights, n_tasks)
         counts = shares(arrays.there, arrays.weight, task_weights, arrays.n)
+        tasks = None if arrays.tasks is None else table_of(arrays.tasks, arrays.weight)
         place = _torch_dtype(arrays.X), torch.device(self.device)
-        return Rows.from_arrays(*arrays[:3], *place, counts)
+        return Rows.from_arrays(*arrays[:3], *place, counts, tasks)
 
     def _make_network(self, arrays: Arrays, seed: int) -> Network:
-        X, target = arrays.X, arrays.target
-        n_inputs, n_outputs = X.shape[1], target.shape[1]
+        X, n_inputs, n_outputs = arrays.X, arrays.X.shape[1], arrays.n_outputs
         if callable(self.network):
             from .networks.module import ModuleNetwork
 
@@ -355,7 +322,7 @@ class BaseNet(FittedNet):
         return final
 
     def _check_same_network(self, arrays: Arrays) -> None:
-        n_outputs = arrays[1].shape[1]
+        n_outputs = arrays.n_outputs
         if callable(self.network):
             same = getattr(self._network, "same_as", None)
             go_on = same is not None and same(self.network, self.n_features_in_, n_outputs)

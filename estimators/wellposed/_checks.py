@@ -223,6 +223,25 @@ def uses_unlabeled(on: dict[str, Regularizer], X_unlabeled: Any = None) -> bool:
     return uses
 
 
+def uses_tasks(estimator: Any, on: dict[str, Regularizer], given: Any = None) -> bool:
+    """Whether further tasks are learned; refuses a weight without tasks, warns of the opposite."""
+    for name in (name for name, r in on.items() if r.uses_tasks):
+        if given is None:
+            raise ValueError(
+                f"{shown(estimator, name)} weighs further tasks, and there are none. Give them, "
+                f"fit(X, y, {name}=T), or set {name}=0. partial_fit has none."
+            )
+        return True
+    if given is not None:
+        (name,) = (name for name, r in REGULARIZERS.items() if r.uses_tasks)
+        warn(
+            f"fit was given {name}=, and the parameter {name}, which weighs these tasks, is off: "
+            f"they change nothing. Set {name}=1.0, or leave them out.",
+            UserWarning,
+        )
+    return False
+
+
 def check_network(estimator: Any, on: dict[str, Regularizer], network: Network, loss: str) -> None:
     """Refuse regularizers that have no meaning for this network and this loss."""
     for name, regularizer in on.items():

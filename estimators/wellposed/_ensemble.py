@@ -191,7 +191,10 @@ def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any
         part[out] = found
         total = total + part
         count[out] += 1
-    y, seen = np.asarray(y), count > 0
+    y = np.asarray(y)
+    seen = count > 0
+    if y.ndim == 2 and y.dtype.kind == "f":  # some targets may be missing
+        seen &= ~np.isnan(y).any(1)
     estimator.oob_score_ = np.nan
     if not seen.any():
         return

@@ -192,7 +192,8 @@ class FittedNet(Parameters):
                 found.append(outputs(network, theta, rows)[None])
             else:
                 found.append(sub_model_outputs(network, theta, rows, *draws))
-        return (found[0] if len(found) == 1 else torch.cat(found)).numpy(force=True)
+        z = found[0] if len(found) == 1 else torch.cat(found)
+        return z[..., : self.n_outputs_].numpy(force=True)
 
     def _draws(self, n_draws: int, random_state: Any) -> tuple[dict[str, Regularizer], list[int]]:
         """What draws sub-models, and a seed for each."""

@@ -196,6 +196,7 @@ class Parameters(BaseEstimator):
     gradient_noise: Strength = strength(r.GradientNoise, default=0.0)
     clip_norm: Strength = strength(r.ClipNorm, default=None)
     adversarial: Strength = strength(r.Adversarial, default=0.0)
+    auxiliary: Strength = strength(r.Auxiliary, default=0.0)
     consistency: Strength = strength(r.Consistency, default=0.0)
     mean_teacher: Strength = strength(r.MeanTeacher, default=0.0)
     vat: Strength = strength(r.VAT, default=0.0)

@@ -42,8 +42,12 @@ def warn_of_unseen(there: np.ndarray | None) -> None:
         )
 
 
-def refuse_callbacks(callbacks: Any, there: np.ndarray | None) -> None:
-    """Refuse callbacks where targets are missing: they would be shown made-up ones."""
+def refuse_callbacks(callbacks: Any, there: np.ndarray | None, tasks: Any) -> None:
+    """Refuse callbacks where they would be shown made-up targets, or not all."""
+    if callbacks and tasks is not None:
+        raise ValueError(
+            "callbacks are shown the targets of y, and there are further tasks. Set callbacks=None."
+        )
     if callbacks and there is not None:
         raise ValueError(
             "callbacks are shown the targets of every row, and y has missing ones (NaN). Set "
@@ -69,6 +73,13 @@ def shares(
     mass = (w[:, None] * there).mean(0)
     found = there / np.where(mass > 0, mass, 1.0)
     return found if task_weights is None else found * task_weights
+
+
+def table_of(tasks: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray]:
+    """Kinds of further tasks, and their targets and shares side by side, (n, 2 units)."""
+    counts = shares(tasks.there, weight, None, len(tasks.there))
+    assert counts is not None
+    return tasks.kinds, np.hstack([tasks.target, counts])
 
 
 def check_task_weights(given: Any, n_tasks: int) -> np.ndarray | None:

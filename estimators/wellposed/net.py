@@ -12,9 +12,10 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
-from ._base import BaseNet, all_or_nothing, can_fit_partially
+from ._base import BaseNet
 from ._declare import declared, parameter, strength
 from ._parameters import Strength
+from ._partial import all_or_nothing, can_fit_partially
 from ._targets import Labels, Numbers
 from .regularizers import Entropy, LabelNoise, LabelSmoothing, PseudoLabel
 

@@ -136,23 +136,31 @@ def _settled(y: Any) -> Any:
     return np.array(values.tolist())
 
 
-def split_off(X: Any, y: Any, sample_weight: Any, classes: bool) -> tuple[Any, Any, Any, Any]:
-    """Return X, y and weights of the rows that have a label, and X of the others, or None."""
+def parts_of(X_unlabeled: Any) -> list[Any]:
+    """The arrays that X_unlabeled is: one, or those in a tuple of them."""
+    if isinstance(X_unlabeled, tuple) and all(np.ndim(X) == 2 or issparse(X) for X in X_unlabeled):
+        return list(X_unlabeled)
+    return [X_unlabeled]
+
+
+def split_off(
+    X: Any, y: Any, aside: tuple[Any, ...], classes: bool
+) -> tuple[Any, Any, tuple[Any, ...], Any]:
+    """Return X, y and arrays aside of the rows that have a label, and X of the others, or None."""
     if y is None:
-        return X, y, sample_weight, None
+        return X, y, aside, None
     check_consistent_length(X, y)
     missing = without_label(y, classes)
     if not missing.any():
-        return X, y, sample_weight, None
+        return X, y, aside, None
     if missing.all():
         raise ValueError(
             "y labels no row: NaN, None and, of classes, -1 stand for no label where a regularizer "
             "that uses such rows is on. Label some rows."
         )
     labelled = np.flatnonzero(~missing)
-    if sample_weight is not None and np.ndim(sample_weight):
-        check_consistent_length(y, sample_weight)
-        sample_weight = _safe_indexing(sample_weight, labelled)
+    check_consistent_length(y, *(part for part in aside if np.ndim(part)))
+    aside = tuple(_safe_indexing(part, labelled) if np.ndim(part) else part for part in aside)
     X = X.tocsr() if issparse(X) else X
     others = _safe_indexing(X, np.flatnonzero(missing))
-    return _safe_indexing(X, labelled), _settled(_safe_indexing(y, labelled)), sample_weight, others
+    return _safe_indexing(X, labelled), _settled(_safe_indexing(y, labelled)), aside, others

@@ -14,8 +14,12 @@ from wellposed.regularizers import MOMENTS, REGULARIZERS
 X, y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 WEAK = {name: regularizer.typical[0] for name, regularizer in REGULARIZERS.items()}
-#: All but those that exclude another one.
-ON = {name: s for name, s in WEAK.items() if not REGULARIZERS[name].excludes}
+#: All but those that exclude another one or weigh further tasks.
+ON = {
+    name: strength
+    for name, strength in WEAK.items()
+    if not REGULARIZERS[name].excludes and not REGULARIZERS[name].uses_tasks
+}
 FURTHER = [
     {},
     {"early_stopping": True},
@@ -31,7 +35,9 @@ NET.set_params(**NEEDS)
 @pytest.mark.parametrize("further", FURTHER, ids=str)
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_all_on_learn_and_keep_their_promises(solver, further):
-    net = clone(NET).set_params(solver=solver, **ON, **further).fit(X, y)
+    rate = {"adam": 0.02, "sgd": 0.05}[solver]
+    enough = {"max_epochs": 100, "n_iter_no_change": 20, "learning_rate": rate}
+    net = clone(NET).set_params(solver=solver, **enough, **ON, **further).fit(X, y)
     assert net.score(X, y) > 0.85
     norms = np.linalg.norm(net.coefs_[0], axis=0)
     tolerance = 1e-5 if further.get("dtype") == "float32" else 1e-9
@@ -40,7 +46,8 @@ def test_all_on_learn_and_keep_their_promises(solver, further):
 
 
 def test_all_on_go_on_in_partial_fit_and_together_with_a_warm_start():
-    net = clone(NET).set_params(**ON | {"averaging": None})  # which needs a whole training
+    whole = {name: None for name in ON if REGULARIZERS[name].needs_all_updates}
+    net = clone(NET).set_params(**ON | whole)
     for _ in range(60):
         net.partial_fit(X, y, classes=[0, 1, 2])
     assert net.score(X, y) > 0.85
@@ -56,14 +63,16 @@ def moments(name):
 def test_any_two_can_be_combined_or_are_refused_by_name(pair):
     strengths = {name: REGULARIZERS[name].typical[1] for name in pair}
     net = clone(NET).set_params(max_epochs=2, **strengths)
+    tasks = [REGULARIZERS[name].uses_tasks for name in pair]
     if any(set(pair) & set(REGULARIZERS[name].excludes) for name in pair):
         with pytest.raises(ValueError, match=f"{pair[1]}=.* cannot be combined with {pair[0]}="):
             net.fit(X, y)
         return
-    net.fit(X, y)
+    net.fit(X, y, auxiliary=X[:, 0] if any(tasks) else None)
     assert np.isfinite(net.predict_proba(X)).all()
     # Both are at work: leaving one out gives another model.
-    for name in pair:
-        other = clone(net).set_params(**{name: None}).fit(X, y)
+    for name, left in zip(pair, reversed(tasks)):
+        other = clone(net).set_params(**{name: None})
+        other.fit(X, y, auxiliary=X[:, 0] if left else None)
         loose = "project" in moments(name) or name == "clip_norm"  # and may not bind
         assert loose or not np.array_equal(other.predict_proba(X), net.predict_proba(X))

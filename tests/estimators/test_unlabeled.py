@@ -198,6 +198,15 @@ def test_a_pass_of_partial_fit_sees_the_rows_it_is_given():
     assert net.n_iter_ == 2
 
 
+def test_members_of_an_ensemble_see_them_and_are_scored_by_labelled_rows():
+    net = clone(NET).set_params(n_members=2, bootstrap=True)
+    marked = clone(net).fit(np.r_[X, U], MARKED["minus one"])
+    given = clone(net).fit(X, y, X_unlabeled=U)
+    np.testing.assert_array_equal(marked.predict_proba(U), given.predict_proba(U))
+    assert marked.oob_score_ == given.oob_score_
+    assert given.loss_ != clone(net).fit(X, y).loss_
+
+
 def test_a_warm_start_and_callbacks():
     net = clone(NET).set_params(warm_start=True).fit(X, y, X_unlabeled=U)
     before = net.loss_

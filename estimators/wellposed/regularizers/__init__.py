@@ -5,6 +5,7 @@ from __future__ import annotations
 from .activations import ActivityKL, ActivityL1
 from .adversarial import Adversarial
 from .augmentation import Augment
+from .auxiliary import Auxiliary
 from .averaging import EMA, SWA, Averaging, Snapshots
 from .base import MOMENTS, PER_LAYER, Regularizer
 from .constraints import MaxNorm, NonNegative, NormConstraint, SpectralNorm
@@ -41,6 +42,7 @@ REGULARIZERS: dict[str, type[Regularizer]] = {
         TangentProp,
         JacobianNorm,
         DoubleBackprop,
+        Auxiliary,
         Entropy,
         PseudoLabel,
         Consistency,
@@ -80,6 +82,7 @@ __all__ = [
     "ActivityL1",
     "Adversarial",
     "Augment",
+    "Auxiliary",
     "Averaging",
     "ClipNorm",
     "Consistency",

@@ -166,10 +166,20 @@ def mixed(batch: Batch, x: Tensor, partner: Tensor, share: Tensor) -> Batch:
     def of_partners(value: Tensor) -> Tensor:
         return value.gather(2, partner.expand_as(value))
 
+    def both(target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        own, other = share * weight, (1.0 - share) * of_partners(weight)
+        part = own / (own + other).clamp_min(tiny)
+        return part * target + (1.0 - part) * of_partners(target), own + other
+
     tiny = torch.finfo(x.dtype).tiny
-    own, other = share * batch.loss_weight, (1.0 - share) * of_partners(batch.loss_weight)
-    part = own / (own + other).clamp_min(tiny)
-    target = part * batch.target + (1.0 - part) * of_partners(batch.target)
     weight = share * batch.weight + (1.0 - share) * of_partners(batch.weight)
-    shares = None if batch.shares is None else (own + other) / weight.clamp_min(tiny)
-    return batch._replace(x=x, target=target, weight=weight, shares=shares)
+    target, of_targets = both(batch.target, batch.loss_weight)
+    found = batch._replace(x=x, target=target, weight=weight)
+    if batch.shares is not None:
+        found = found._replace(shares=of_targets / weight.clamp_min(tiny))
+    if batch.tasks is not None:
+        target, share_of_task = batch.tasks.chunk(2, 1)
+        target, of_tasks = both(target, batch.weight * share_of_task)
+        tasks = torch.cat([target, of_tasks / weight.clamp_min(tiny)], 1)
+        found = found._replace(tasks=tasks)
+    return found

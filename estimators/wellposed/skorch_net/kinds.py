@@ -19,7 +19,7 @@ class ClassifierNet(ClassifierMixin, SkorchNet):
     @property
     def classes_(self) -> np.ndarray:
         """Class numbers."""
-        return np.arange(max(2, self.request.network.n_outputs))
+        return np.arange(max(2, self.request.n_outputs))
 
 
 class RegressorNet(RegressorMixin, SkorchNet):

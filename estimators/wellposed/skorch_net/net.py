@@ -196,9 +196,9 @@ class SkorchNet(NeuralNet):
             raise RuntimeError("solver='lbfgs' trains by estimator.fit only, not through net_.")
 
     def _make_rows(self, X: Any, y: Any) -> Rows:
-        theta, network = self.state.theta, self.request.network
+        theta = self.state.theta
         self._check_encoded(y)
-        target = one_hot(self.request.loss, y, network.n_outputs)
+        target = one_hot(self.request.loss, y, self.request.n_outputs)
         X = X if issparse(X) else np.asarray(X)
         return Rows.from_arrays(X, target.numpy(force=True), None, theta.dtype, theta.device)
 
@@ -206,7 +206,7 @@ class SkorchNet(NeuralNet):
         loss, values = self.request.loss, np.asarray(y)
         if loss not in OF_CLASSES and values.dtype.kind in "biuf":
             return
-        K = 2 if loss == "logistic" else self.request.network.n_outputs
+        K = 2 if loss == "logistic" else self.request.n_outputs
         if values.dtype.kind not in "biuf" or not np.isin(values, np.arange(K)).all():
             what = f"class numbers from 0 to {K - 1}" if loss in OF_CLASSES else "numbers"
             raise ValueError(
@@ -348,7 +348,7 @@ class SkorchNet(NeuralNet):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return outputs after the link: probabilities of the classes, or values."""
-        z = torch.as_tensor(self.forward(X))
+        z = torch.as_tensor(self.forward(X))[:, : self.request.n_outputs]
         loss = self.request.loss
         if loss == "cross_entropy":
             z = torch.softmax(z, 1)
@@ -363,5 +363,5 @@ class SkorchNet(NeuralNet):
         p = self.predict_proba(X)
         if self.request.loss not in OF_CLASSES:
             return p[:, 0] if p.shape[1] == 1 else p
-        several = self.request.loss == "logistic" and self.request.network.n_outputs > 1
+        several = self.request.loss == "logistic" and self.request.n_outputs > 1
         return (p > 0.5).astype(int) if several else p.argmax(1)

@@ -68,6 +68,7 @@ class Batches:
         like = requests[0].rows
         self._columns = like.inputs, like.targets, slice(like.weight, like.weight + 1)
         self._shares = like.shares if like.n_shares else None
+        self._tasks = like.of_tasks if like.tasks else None
         self._width = requests[0].width
         sources = {id(request.rows): request.rows for request in requests}
         starts, n = {}, 0
@@ -143,4 +144,6 @@ class Batches:
             x = dense(self._sparse[index.numpy(force=True)]).to(rows)
             x = x.view(-1, self._width, x.shape[1]).mT
         shares = None if self._shares is None else rows[:, self._shares]
-        return Batch(x, rows[:, targets], rows[:, weight] * self._share[at], shares=shares)
+        tasks = None if self._tasks is None else rows[:, self._tasks]
+        weights = rows[:, weight] * self._share[at]
+        return Batch(x, rows[:, targets], weights, shares=shares, tasks=tasks)

@@ -48,7 +48,7 @@ def evaluate(network: Network, loss: str, theta: Tensor, rows: Rows) -> tuple[fl
         z = network.forward(*network.parameters(theta[None]), table[None, rows.inputs])
         z = z[0, : rows.n_targets]
     else:
-        z = outputs(network, theta, rows.sparse[:-1]).T
+        z = outputs(network, theta, rows.sparse[:-1]).T[: rows.n_targets]
     J = float(LOSSES[loss](z[None], target[None], weight[None] / rows.n)[0])
     return J, _score(loss, z, target, weight, table[rows.weight])
 

@@ -22,7 +22,8 @@ class Batch(NamedTuple):
     ``weight`` is the sample weight over the number of rows in the batch, 0 for padding, so that
     ``(loss * weight).sum()`` is J of the batch. ``unlabeled`` holds the step's rows without labels,
     [K, inputs, U], where there are some; its target is empty. ``shares`` [K, outputs, B] are what
-    each target's loss counts, where not all do alike: 0 where it is missing.
+    each target's loss counts, where not all do alike: 0 where it is missing. ``tasks`` are targets
+    and shares of further tasks, [K, 2 units, B].
     """
 
     x: Tensor
@@ -30,6 +31,7 @@ class Batch(NamedTuple):
     weight: Tensor
     unlabeled: Batch | None = None
     shares: Tensor | None = None
+    tasks: Tensor | None = None
 
     @property
     def loss_weight(self) -> Tensor:
@@ -40,7 +42,8 @@ class Batch(NamedTuple):
         """The batch of these networks of the stack."""
         parts = (self.x[rows], self.target[rows], self.weight[rows])
         shares = None if self.shares is None else self.shares[rows]
-        return Batch(*parts, self.unlabeled and self.unlabeled.of(rows), shares)
+        tasks = None if self.tasks is None else self.tasks[rows]
+        return Batch(*parts, self.unlabeled and self.unlabeled.of(rows), shares, tasks)
 
 
 class Weights:
@@ -101,6 +104,10 @@ class Model:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Outputs [K, outputs, B] of inputs [K, inputs, B], before any link."""
+        return self._passed(x)[0][:, : self.n_outputs]
+
+    def all_outputs(self, x: Tensor) -> Tensor:
+        """Outputs as `__call__` has them, those of further tasks after those of y."""
         return self._passed(x)[0]
 
     def hidden(self, x: Tensor) -> list[Tensor]:
@@ -198,7 +205,7 @@ class Model:
             training=True,
             rows=self.rows,
             statistics=statistics,
-        )[:, : self.n_outputs]
+        )[:, : self.network.n_outputs]
         if self.n_rows is None:
             return z, hidden
         widen = (0, width - self.n_rows)

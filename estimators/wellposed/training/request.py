@@ -33,6 +33,8 @@ class Rows:
         The inputs, padded likewise, where they are not in the table; a batch is made dense.
     n_shares : int
         Columns that say what each target's loss counts beside the row's weight; 0 if all alike.
+    tasks : tuple of (str, int)
+        Loss and output units of each further task; two columns a unit follow, all targets first.
     """
 
     table: Tensor
@@ -40,6 +42,7 @@ class Rows:
     n_targets: int
     sparse: csr_array | None = None
     n_shares: int = 0
+    tasks: tuple[tuple[str, int], ...] = ()
 
     @property
     def n(self) -> int:
@@ -62,6 +65,11 @@ class Rows:
     def shares(self) -> slice:
         return slice(self.weight + 1, self.weight + 1 + self.n_shares)
 
+    @property
+    def of_tasks(self) -> slice:
+        n_units = sum(units for _, units in self.tasks)
+        return slice(self.shares.stop, self.shares.stop + 2 * n_units)
+
     def loss_weights(self) -> Tensor:
         """What the loss of each row, [1, n], or of each of its targets, [targets, n], weighs."""
         weight = self.table[None, :-1, self.weight]
@@ -75,7 +83,8 @@ class Rows:
 
     def equals(self, other: Rows) -> bool:
         """Whether another holds the same numbers."""
-        if not torch.equal(self.table, other.table):
+        ours, theirs = ((r.n_shares, r.tasks) for r in (self, other))
+        if ours != theirs or not torch.equal(self.table, other.table):
             return False
         if self.sparse is None or other.sparse is None:
             return self.sparse is other.sparse
@@ -97,6 +106,7 @@ class Rows:
         dtype: torch.dtype,
         device: torch.device,
         shares: np.ndarray | None = None,
+        tasks: tuple[Any, np.ndarray] | None = None,
     ) -> Rows:
         """Lay out arrays (n, inputs), (n, targets), (n,) and (n, targets); X may be sparse."""
         (n, n_inputs), n_targets = X.shape, target.shape[1]
@@ -105,9 +115,11 @@ class Rows:
             sparse = csr_array(X, copy=True)
             sparse.resize(n + 1, pad16(n_inputs))
         n_shares = 0 if shares is None else n_targets
-        width = pad16(n_targets + 1 + n_shares) + (pad16(n_inputs) if sparse is None else 0)
+        kinds, of_tasks = ((), np.empty((n, 0))) if tasks is None else tasks
+        further = n_shares + of_tasks.shape[1]
+        width = pad16(n_targets + 1 + further) + (pad16(n_inputs) if sparse is None else 0)
         table = torch.zeros(n + 1, width, dtype=dtype)
-        rows = cls(table, n_inputs, n_targets, sparse, n_shares)
+        rows = cls(table, n_inputs, n_targets, sparse, n_shares, kinds)
         numbers = table.numpy()
         if sparse is None:
             numbers[:n, :n_inputs] = X
@@ -115,6 +127,7 @@ class Rows:
         numbers[:n, rows.weight] = 1.0 if weight is None else of_mean_one(weight)
         if shares is not None:
             numbers[:n, rows.shares] = shares
+        numbers[:n, rows.of_tasks] = of_tasks
         return replace(rows, table=table.to(device))
 
 
@@ -153,6 +166,7 @@ class Request:
     tol: float = 1e-6
     init: str = "auto"
     regularizers: dict[str, Regularizer] = field(default_factory=dict)  # those that are on
+    n_task_units: int = 0
     unlabeled: Rows | None = None
     unlabeled_batch_size: int = 200
     validation: Rows | None = None
@@ -164,6 +178,11 @@ class Request:
     paces: tuple[Pace, ...] = ()  # columns of theta with a rate of their own
     origin: np.ndarray | None = None  # parameters [P] to be pulled to, if not those of the start
     plan: tuple[int, int] | None = None  # if schedules are laid out for a longer training
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs that y is of; the network's others are those of further tasks."""
+        return self.network.n_outputs - self.n_task_units
 
     def of_unlabeled(self) -> Request:
         """A request for the rows without labels, by which their batches are made."""
@@ -223,6 +242,7 @@ class Request:
             self.paces,
             self._structure_of_unlabeled,
             self.rows.n_shares,
+            self.rows.tasks,
         )
 
     @property

@@ -77,11 +77,20 @@ structures = st.fixed_dictionaries(
 )
 
 
+#: Losses and output units of further tasks.
+TASKS = (("squared_error", 1), ("logistic", 1), ("cross_entropy", 3))
+
+
+def has_tasks(s):
+    return bool(s["hidden"]) and any(REGULARIZERS[name].uses_tasks for name in s["regularizers"])
+
+
 def draw_requests(structure, K, seed):
     """K requests of one structure that differ in everything else."""
     rng = np.random.default_rng(seed)
     s = structure
-    shape = s["n_inputs"], s["n_outputs"], s["hidden"], s["activation"], s["fit_intercept"]
+    n_outputs = s["n_outputs"] + (sum(units for _, units in TASKS) if has_tasks(s) else 0)
+    shape = s["n_inputs"], n_outputs, s["hidden"], s["activation"], s["fit_intercept"]
     network = MLP(*shape)
     skip = s["skip"] and len(set(s["hidden"])) < len(s["hidden"])
     if s["hidden"] and (s["normalization"] or skip):
@@ -148,7 +157,11 @@ def draw_rows(s, rng):
     shares = None
     if s["missing"] and s["loss"] != "cross_entropy":
         shares = rng.random(target.shape) * (rng.random(target.shape) < 0.8)
-    return Rows.from_arrays(X, target, weight, s["dtype"], torch.device("cpu"), shares)
+    tasks = None
+    if has_tasks(s):
+        units = sum(units for _, units in TASKS)
+        tasks = TASKS, np.hstack([rng.integers(0, 2, (n, units)), rng.random((n, units))])
+    return Rows.from_arrays(X, target, weight, s["dtype"], torch.device("cpu"), shares, tasks)
 
 
 def draw_unlabeled(s, rng):

@@ -17,7 +17,8 @@ from wellposed.training.stack import Stack
 
 #: What a class needs besides.
 NEEDS = {name: {p: v for p, (v, _) in r.needs.items()} for name, r in REGULARIZERS.items()}
-ON = {name: regularizer.typical[1] for name, regularizer in REGULARIZERS.items()}
+#: All but those that give the network further outputs, whose first weights are others.
+ON = {name: r.typical[1] for name, r in REGULARIZERS.items() if not r.uses_tasks}
 
 
 def seen_by(monkeypatch, **parameters):
