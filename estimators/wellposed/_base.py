@@ -187,14 +187,12 @@ class BaseNet(FittedNet):
         no_target = np.zeros((0 if unlabeled is None else unlabeled.shape[0], 0))
         size_of_unlabeled = self._size_of_unlabeled(len(no_target), full, size)
         early = self.early_stopping
-        dtype = _torch_dtype(X)
         network = network or self._make_network(arrays, seed)
-        start = start or _transfer.start(self, network, seed, dtype, self.device)
         loss = self._targets.loss(target.shape[1])
         _checks.check_network(self, on, network, loss)
         _checks.check_batches(self, network, min(int(size), arrays.n))
         _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
-        return Request(
+        request = Request(
             network=network,
             loss=loss,
             rows=self._rows(arrays),
@@ -216,6 +214,8 @@ class BaseNet(FittedNet):
             schedule=_checks.schedule(self),
             paces=_transfer.paces(self, network),
         )
+        request.start = start or _transfer.start(self.start, request)
+        return request
 
     def _size_of_unlabeled(self, n: int, full: bool, size: int) -> int:
         given = self.unlabeled_batch_size

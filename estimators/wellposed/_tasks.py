@@ -16,10 +16,13 @@ def fill_missing(y: Any) -> tuple[Any, np.ndarray | None]:
 
     The mean of a column stands in for its numbers, or 0 where they are but 0 and 1.
     """
-    if y is None or issparse(y) or np.ndim(y) != 2 or np.shape(y)[1] < 2:
+    if y is None or issparse(y):
         return y, None
     try:
-        values = np.asarray(y, dtype=np.float64)
+        given = np.asarray(y)  # what is no array may know no function of NumPy but this one
+        if given.ndim != 2 or given.shape[1] < 2:
+            return y, None
+        values = given.astype(np.float64)
     except (TypeError, ValueError):  # which the estimator will explain
         return y, None
     there = ~np.isnan(values)

@@ -11,9 +11,9 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ._streams import generator
 from .networks import Network
-from .training.request import Pace, State
+from .training.request import Pace, Request, State
+from .training.setup import initial_theta
 
 
 def paces(estimator: Any, network: Network) -> tuple[Pace, ...]:
@@ -75,10 +75,8 @@ def _frozen_layers(freeze: Any, network: Network) -> list[Any]:
     return list(freeze) if isinstance(freeze, list | tuple) else [freeze]
 
 
-def start(
-    estimator: Any, network: Network, seed: int, dtype: torch.dtype, device: str
-) -> State | None:
-    """Return the parameters that `start` tells to begin with, None if it is None.
+def start(given: Any, request: Request) -> State | None:
+    """Return the parameters that `start` tells a request to begin with, None if it is None.
 
     Raises
     ------
@@ -87,12 +85,13 @@ def start(
     ValueError
         For parameters of another network.
     """
-    if estimator.start is None:
+    if given is None:
         return None
-    theta = network.init(estimator.init, generator(seed, "init"), dtype)
+    theta, network = initial_theta(request), request.network
+    fresh = theta.clone()
     module = network.module(theta)
     own = module.state_dict()
-    given = _matched(_state_dict(estimator.start), own)
+    given = _matched(_state_dict(given), own)
     last = _last_layer(module)
     with torch.no_grad():
         for name, into in own.items():
@@ -107,11 +106,9 @@ def start(
                     "is of; only the last layer may be another, and is then drawn afresh."
                 )
         if not _fits(given, own, last):  # weights alone would be half of a layer
-            fresh = network.module(network.init(estimator.init, generator(seed, "init"), dtype))
-            for name, value in fresh.state_dict().items():
-                if name.rpartition(".")[0] == last:
-                    own[name].copy_(value)
-    return State(theta.to(device), [], 0, network.buffers())
+            for part in network.columns(len(network.layers) - 1):
+                theta[part] = fresh[part]
+    return State(theta, [], 0, network.buffers())
 
 
 def _fits(given: Mapping[str, Tensor], own: Mapping[str, Tensor], last: str) -> bool:

@@ -42,9 +42,10 @@ def _begin_at_the_scale_of_y(theta: Tensor, request: Request) -> None:
     spread = ((weight * (y - mean[:, None]).square()).sum(1) / total).sqrt()
     if request.loss == "poisson":  # the output is the logarithm
         mean, spread = mean.log(), torch.ones_like(spread)
-    theta[last.weight].view(last.rows, last.cols)[: len(spread)].mul_(
-        torch.where(spread > 0, spread, 1.0)[:, None]
-    )
+    if last.weight.stop == request.network.n_weights:  # not also those of another layer
+        theta[last.weight].view(last.rows, last.cols)[: len(spread)].mul_(
+            torch.where(spread > 0, spread, 1.0)[:, None]
+        )
     if last.bias is not None:
         theta[last.bias][: len(mean)] = mean.nan_to_num(neginf=0.0)
 

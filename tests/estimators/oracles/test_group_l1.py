@@ -193,6 +193,7 @@ def test_inputs_of_a_deep_network_are_switched_off_and_selected():
     X = rng.normal(size=(200, 10))
     y = np.sin(X[:, 1]) + X[:, 4] * X[:, 7]
     net = NetRegressor((32,), group_l1=0.1, learning_rate=0.02, max_epochs=600, random_state=0)
+    net.set_params(init="glorot")
     for solver in ("adam", "sgd"):
         net.set_params(solver=solver).fit(X, y)
         norms = np.linalg.norm(net.coefs_[0], axis=1)

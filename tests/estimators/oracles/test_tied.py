@@ -66,6 +66,13 @@ def test_trains_like_the_loop_of_torch_and_counts_penalties_once(solver):
     np.testing.assert_allclose(net.predict(X), module(rows).detach(), atol=1e-9)
 
 
+def test_begins_at_the_mean_with_the_encoder_as_drawn():
+    wide = first(activation="tanh")
+    far = clone(wide).fit(X, 100 + 30 * X)
+    np.testing.assert_allclose(far.coefs_[0], wide.coefs_[0], atol=1e-200)
+    np.testing.assert_allclose(far.intercepts_[-1], 100 + 30 * X.mean(0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("hidden", [(5,), (17, 3, 17), (1,)])

@@ -83,6 +83,17 @@ class TestStart:
             elif name.endswith(("weight", "bias")):
                 assert torch.equal(value, before[name])
 
+    def test_a_fresh_last_layer_begins_as_without_a_start(self):
+        """At the scale of y, where y is numbers."""
+        T = np.column_stack([X[:, 20], X[:, 30]])
+        given = NetRegressor((9, 6), max_epochs=3, random_state=5).fit(X, T)
+        how = {"max_epochs": 1, "learning_rate": 1e-300, "batch_size": None, "random_state": 0}
+        net = NetRegressor((9, 6), start=given, **how).fit(X, 100 + 10 * y)
+        fresh = NetRegressor((9, 6), **how).fit(X, 100 + 10 * y)
+        np.testing.assert_allclose(net.coefs_[2], fresh.coefs_[2], rtol=1e-15)
+        np.testing.assert_allclose(net.intercepts_[2], fresh.intercepts_[2], rtol=1e-15)
+        np.testing.assert_array_equal(net.coefs_[1], given.coefs_[1])
+
     def test_a_module_with_other_names_is_read_in_order(self):
         class Named(nn.Module):
             def __init__(self):
