@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from joblib import register_parallel_backend
 
+from .attacks import adversarial_examples, adversarial_score
 from .bias_variance import (
     BiasVarianceDisplay,
     BiasVarianceResult,
@@ -69,7 +70,7 @@ from .regularizers import (
     WeightNoise,
 )
 from .search import Cocktail, cocktail
-from .tangent_distance import tangent_distance
+from .tangent_metric import tangent_distance
 from .unlabeled import KeepUnlabeled, Unlabeled
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ __all__ = [
     "Unlabeled",
     "WeightDecay",
     "WeightNoise",
+    "adversarial_examples",
+    "adversarial_score",
     "bias_variance",
     "cocktail",
     "decompose_log",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -84,25 +85,45 @@ class Adversarial(Regularizer):
 
     def batch(self, batch: Batch, model: Model) -> Batch:
         self._clean_batch = batch
-        radius = self.strength[:, None, None]
-        stride = radius * min(1.0, _STRIDE / self.steps)
-        x = batch.x
-        for _ in range(self.steps):
-            uphill = self._unit(model.input_gradient(batch._replace(x=x)))
-            x = batch.x + self._within(radius, x + stride * uphill - batch.x)
+        x = climb(
+            batch.x,
+            lambda x: model.input_gradient(batch._replace(x=x)),
+            self.strength[:, None, None],
+            self.steps,
+            self.norm,
+        )
         return batch._replace(x=x)
 
     def term(self, model: Model, batch: Batch) -> Tensor:
         return self.clean * (model.J(self._clean_batch) - model.J(batch))
 
-    def _unit(self, g: Tensor) -> Tensor:
-        """The step of norm one, for each row, along which the loss grows most."""
-        if self.norm == math.inf:
-            return g.sign()
-        return g / row_norms(g)
 
-    def _within(self, radius: Tensor, shift: Tensor) -> Tensor:
-        """The nearest point of the ball."""
-        if self.norm == math.inf:
-            return torch.minimum(torch.maximum(shift, -radius), radius)
-        return shift * (radius / row_norms(shift)).clamp(max=1.0)
+def climb(
+    x: Tensor, slope: Callable[[Tensor], Tensor], radius: Tensor, steps: int, norm: float
+) -> Tensor:
+    """The end of so many steps of projected gradient ascent from x [K, inputs, B] in its ball.
+
+    Parameters
+    ----------
+    slope : callable
+        x -> gradient of what is made large.
+    radius : Tensor that fits x
+    norm : {inf, 2}
+    """
+    stride = radius * min(1.0, _STRIDE / steps)
+    start = x
+    for _ in range(steps):
+        x = start + _within(radius, x + stride * _unit(slope(x), norm) - start, norm)
+    return x
+
+
+def _unit(g: Tensor, norm: float) -> Tensor:
+    """The step of norm one, for each row, along which most is gained."""
+    return g.sign() if norm == math.inf else g / row_norms(g)
+
+
+def _within(radius: Tensor, shift: Tensor, norm: float) -> Tensor:
+    """The nearest point of the ball."""
+    if norm == math.inf:
+        return torch.minimum(torch.maximum(shift, -radius), radius)
+    return shift * (radius / row_norms(shift)).clamp(max=1.0)
