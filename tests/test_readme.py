@@ -39,6 +39,7 @@ OTHERS = {
     "start",
     "freeze",
     "layer_rates",
+    "tied",
 }
 
 

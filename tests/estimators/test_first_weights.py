@@ -86,6 +86,17 @@ def test_without_intercepts_only_the_spread_is_taken():
     )
 
 
+def test_tied_weights_are_left_alone():
+    """They are the encoder's as well, whose inputs have their own scale."""
+    table = 100 * X + 7
+    nets = {
+        init: NetRegressor((4,), tied=True, init=init, **FIRST).fit(table, table)
+        for init in ("auto", "glorot")
+    }
+    np.testing.assert_allclose(nets["auto"].coefs_[0], nets["glorot"].coefs_[0], atol=1e-9)
+    np.testing.assert_allclose(nets["auto"].intercepts_[1], table.mean(0), rtol=1e-6)
+
+
 def test_together_each_has_its_own():
     from joblib import Parallel, delayed
 
