@@ -42,7 +42,7 @@ def _begin_at_the_scale_of_y(theta: Tensor, request: Request) -> None:
     spread = ((weight * (y - mean[:, None]).square()).sum(1) / total).sqrt()
     if request.loss == "poisson":  # the output is the logarithm
         mean, spread = mean.log(), torch.ones_like(spread)
-    if last.weight.stop == request.network.n_weights:  # not also those of another layer
+    if all(layer.weight != last.weight for layer in request.network.layers[:-1]):  # untied
         theta[last.weight].view(last.rows, last.cols)[: len(spread)].mul_(
             torch.where(spread > 0, spread, 1.0)[:, None]
         )
