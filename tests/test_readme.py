@@ -47,7 +47,10 @@ def test_blocks_are_python_or_commands() -> None:
     assert {kind for kind, _ in BLOCKS} == {"python", "console"}
 
 
-def test_the_python_blocks_run_one_after_the_other() -> None:
+def test_the_python_blocks_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for kind, code in BLOCKS:
         if kind == "python" and code is not STUDY:
