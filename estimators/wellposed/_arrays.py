@@ -115,7 +115,7 @@ def validate(
     if uses_unlabeled:
         classes = not estimator.y_numeric
         X, y, (sample_weight, auxiliary), others = split_off(
-            X, y, (sample_weight, auxiliary), classes
+            X, y, (sample_weight, auxiliary), classes, known_classes(estimator, reset)
         )
         parts = [part for part in (*parts_of(X_unlabeled), others) if part is not None]
     y, there = fill_missing(y)
@@ -167,6 +167,11 @@ def _unlabeled(estimator: Any, parts: list[Any], dtype: Any) -> Any:
     except ValueError as error:
         raise ValueError(f"X_unlabeled must look like X, and does not: {error}") from error
     return (sparse_vstack if any(map(issparse, checked)) else np.concatenate)(checked)
+
+
+def known_classes(estimator: Any, reset: bool) -> Any:
+    """Classes that are known before y is read, or None."""
+    return getattr(estimator, "_named_classes" if reset else "classes_", None)
 
 
 def all_apart(

@@ -72,8 +72,8 @@ class BaseNet(FittedNet):
             the folds if they happen to be as many as the rows of X.
         X_unlabeled : array-like or Unlabeled of shape (n_unlabeled, n_features), optional
             Rows without labels, for the regularizers that use them (section 7.6). While one of
-            these is on, rows of X whose y is NaN, None or, of classes, -1 are such rows, too; their
-            weights mean nothing. Each step sees a batch of both kinds.
+            these is on, rows of X whose y is NaN, None or, beside two classes, -1 are such rows,
+            too; their weights mean nothing. Each step sees a batch of both kinds.
         auxiliary : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
             Targets of further tasks, which the parameter of this name weighs.
 

@@ -56,8 +56,8 @@ class KeepUnlabeled(BaseEstimator):
     cv : int, splitter or iterable, default=5
         How the labelled rows are split, as in scikit-learn.
     classifier : bool, default=True
-        Whether y holds classes: -1 stands for no label then, and an integer `cv` keeps the classes'
-        shares. NaN and None stand for none in any case.
+        Whether y holds classes: -1 beside two of them stands for no label then, and an integer `cv`
+        keeps the classes' shares. NaN and None stand for none in any case.
 
     Examples
     --------
@@ -95,13 +95,17 @@ class KeepUnlabeled(BaseEstimator):
         return check_cv(self.cv, y, classifier=self.classifier).get_n_splits(X, y, groups)
 
 
-def without_label(y: Any, classes: bool) -> np.ndarray:
+def without_label(y: Any, classes: bool, known: Any = None) -> np.ndarray:
     """Which rows have no label: NaN, None or, of classes, -1; of several columns NaN in all.
+
+    Where -1 is one of two classes, it is a label.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     classes : bool
+    known : array-like, optional
+        Classes, where they are known already.
     """
     if issparse(y):
         return np.zeros(y.shape[0], dtype=bool)
@@ -111,7 +115,10 @@ def without_label(y: Any, classes: bool) -> np.ndarray:
     values = values.reshape(len(values), -1)[:, 0] if values.ndim else values.reshape(-1)
     missing = _is_missing(values)
     if classes and values.dtype.kind in "ifO":
-        missing |= np.array([_is_minus_one(value) for value in values], dtype=bool)
+        minus_one = np.array([_is_minus_one(value) for value in values], dtype=bool)
+        others = {*values[~missing & ~minus_one].tolist()}
+        if len(others) >= 2 if known is None else not any(map(_is_minus_one, known)):
+            missing = missing | minus_one
     return missing
 
 
@@ -144,13 +151,13 @@ def parts_of(X_unlabeled: Any) -> list[Any]:
 
 
 def split_off(
-    X: Any, y: Any, aside: tuple[Any, ...], classes: bool
+    X: Any, y: Any, aside: tuple[Any, ...], classes: bool, known: Any = None
 ) -> tuple[Any, Any, tuple[Any, ...], Any]:
     """Return X, y and arrays aside of the rows that have a label, and X of the others, or None."""
     if y is None:
         return X, y, aside, None
     check_consistent_length(X, y)
-    missing = without_label(y, classes)
+    missing = without_label(y, classes, known)
     if not missing.any():
         return X, y, aside, None
     if missing.all():
@@ -159,8 +166,9 @@ def split_off(
             "that uses such rows is on. Label some rows."
         )
     labelled = np.flatnonzero(~missing)
-    check_consistent_length(y, *(part for part in aside if np.ndim(part)))
-    aside = tuple(_safe_indexing(part, labelled) if np.ndim(part) else part for part in aside)
+    has_rows = [part is not None and np.asarray(part).ndim > 0 for part in aside]
+    check_consistent_length(y, *(part for part, has in zip(aside, has_rows) if has))
+    aside = tuple(_safe_indexing(p, labelled) if has else p for p, has in zip(aside, has_rows))
     X = X.tocsr() if issparse(X) else X
     others = _safe_indexing(X, np.flatnonzero(missing))
     return _safe_indexing(X, labelled), _settled(_safe_indexing(y, labelled)), aside, others

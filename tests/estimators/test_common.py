@@ -41,6 +41,11 @@ BY_STEPS = WHOLE | {
     "input_noise": [0, 0.1],
     "weight_noise": [0, 0.01],
     "adversarial": [0, 0.02],
+    "augment": [0, 0.1],
+    "mixup": [0, 0.05],
+    "consistency": [0, 0.05],
+    "mean_teacher": [0, 0.05],
+    "vat": [0, 0.02],
     "activity_l1": [0, 1e-4],
     "sam": [0, 0.01],
     "group_l1": [0, 1e-4],
@@ -51,7 +56,11 @@ BY_STEPS = WHOLE | {
     "retrain": [None, "updates", "passes"],
     "dtype": ["auto", "float32", "float64"],
 }
-OF_CLASSES = {"label_smoothing": [0, 0.1]}
+OF_CLASSES = {
+    "label_smoothing": [0, 0.1],
+    "entropy": [0, 0.01],
+    "pseudo_label": [0, 0.02],
+}
 OF_NUMBERS = {"fit_intercept": [True, False]}  # without biases, classes of large weight do not win
 # sgd gets enough epochs to arrive, and, where y is in the hundreds, small steps and weights. Under
 # extreme class weights and unscaled X, early stopping is too early for it and it must not be told

@@ -75,6 +75,15 @@ def test_both_ways_at_once():
     same(net, clone(NET).fit(X, y, X_unlabeled=U))
 
 
+def test_minus_one_is_a_label_where_it_is_one_of_two_classes():
+    net = clone(NET).fit(X, np.where(y == 1, 1, -1))
+    np.testing.assert_array_equal(net.classes_, [-1, 1])
+    np.testing.assert_array_equal(net.predict_proba(X), clone(NET).fit(X, y).predict_proba(X))
+    known = clone(NET).partial_fit(X, y, classes=[0, 1])
+    known.partial_fit(np.r_[X[y == 1], U], np.r_[np.ones((y == 1).sum()), np.full(70, -1)])
+    np.testing.assert_array_equal(known.classes_, [0, 1])
+
+
 def test_without_such_a_regularizer_minus_one_is_a_class_and_nan_an_error():
     off = clone(NET).set_params(entropy=0, vat=0)
     assert list(off.fit(np.r_[X, U], MARKED["minus one"]).classes_) == [-1, 0, 1]
@@ -85,8 +94,9 @@ def test_without_such_a_regularizer_minus_one_is_a_class_and_nan_an_error():
 
 
 @pytest.mark.parametrize(("data", "sentence"), [
-    ((X, np.full(40, -1)), "y labels no row: NaN, None and, of classes, -1 stand for no label"),
-    ((X, np.where(y == 1, 1, -1)), "y holds one class, 1; a classifier needs at least 2 classes"),
+    ((X, np.full(40, np.nan)), "y labels no row: NaN, None and, of classes, -1 stand for no label"),
+    ((X, np.full(40, -1)), "y holds one class, -1; a classifier needs at least 2 classes"),
+    ((X, np.r_[np.nan, np.ones(39)]), "y holds one class, 1.0; a classifier needs at least 2"),
     ((X[:30], np.full(40, -1)), "inconsistent numbers of samples"),
     ((X, y, None, None, None, U[:, :2]), "X_unlabeled must look like X, and does not: X has"),
     ((X, y, None, None, None, U[:0]), "X_unlabeled must look like X, and does not: Foun"),
@@ -294,7 +304,7 @@ def test_folds_of_numbers_and_of_groups():
         assert len(set(groups[test])) == 1
         assert set(range(40, 110)) <= set(train)
     with pytest.raises(ValueError, match="y labels no row"):
-        list(KeepUnlabeled().split(U, np.full(70, -1)))
+        list(KeepUnlabeled().split(U, np.full(70, np.nan)))
 
 
 def test_a_search_over_marked_rows():
