@@ -93,6 +93,9 @@ def why_not(cls: type[Regularizer], where: str) -> str:
 def page() -> str:
     """docs/regularizers.md."""
     costs = json.loads(COSTS.read_text(encoding="utf-8"))
+    if unknown := REGULARIZERS.keys() - costs.keys():
+        names = " ".join(sorted(unknown))
+        sys.exit(f"Measure their costs first: python benchmarks/step_costs.py {names} --write")
     parts = [HEAD]
     for title, classes in families().items():
         columns = [

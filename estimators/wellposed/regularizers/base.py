@@ -127,7 +127,7 @@ class Regularizer(BaseEstimator):
     interval: ClassVar[Range] = Range(Real, 0, None, closed="left")
     kind: ClassVar[str] = ""  # how documentation writes its type, where the interval does not tell
     typical: ClassVar[tuple[float, float]] = (1e-4, 0.1)  # strengths to search, from weak to strong
-    in_cocktail: ClassVar[bool] = True  # False: needs knowledge of the problem or the data
+    in_cocktail: ClassVar[bool] = True  # False: needs to know the data, or costs ten steps
     acts_on: ClassVar[str] = "weights"  # or "inputs", "targets", "hidden units", "steps"
     per_layer: ClassVar[str] = ""  # what a list of strengths has numbers for: see PER_LAYER
     fixed: ClassVar[str] = ""  # why its strength cannot change while training

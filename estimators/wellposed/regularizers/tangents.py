@@ -75,6 +75,7 @@ class TangentProp(_OfInputs):
 
     name, symbol, section, acts_on = "tangent_prop", "alpha", "7.14", "inputs"
     typical = (1e-4, 0.1)
+    in_cocktail = False  # directions belong to the data
     paper = "Simard et al. 1992"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "directions": [str, "array-like", callable],
@@ -200,6 +201,7 @@ class JacobianNorm(_OfInputs):
 
     name, symbol, section, acts_on = "jacobian", "alpha", "7.14", "inputs"
     typical = (1e-4, 0.1)
+    in_cocktail = False  # as many passes as there are outputs
     paper = "Sokolic et al. 2017; Hoffman et al. 2019"
     _parameter_constraints: ClassVar[dict[str, Any]] = {"n_projections": [_NATURAL, None]}
 
