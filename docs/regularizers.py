@@ -50,9 +50,10 @@ those of Goodfellow, Bengio and Courville, *Deep Learning* (2016).
 
 All take part under the solvers adam and sgd. The columns lbfgs, cnn (`network="cnn"`) and module (a
 network of your own) say where else; a "no" is refused with its reason, before any training.
-*Search* is the range from weak to strong that `cocktail` draws from. *Cost* is the time of a
-training step over that of a plain one (digits, 64-64-10, batches of 64, one thread of a CPU).
-What a strength does in full is in the class's docstring, `help(wellposed.Adversarial)`.
+*Search* is the range from weak to strong, which `cocktail` draws from; what is in brackets there is
+not in a cocktail. *Cost* is the time of a training step over that of a plain one (digits, 64-64-10,
+batches of 64, one thread of a CPU). What a strength does in full is in the class's docstring,
+`help(wellposed.Adversarial)`.
 
 This page is written by `python docs/regularizers.py` from the classes.
 """
@@ -142,11 +143,12 @@ def _row(cls: type[Regularizer], against: dict[str, str], cost: float) -> str:
     parameter = PARAMETERS[cls.name]
     kind = parameter.metadata["kind"].split(" or ")[0].removeprefix("float ").replace("|", "\\|")
     weak, strong = cls.typical
+    search = f"{weak:g} to {strong:g}" if weak != strong else "on"
     cells = [
         f"`{cls.name}`" + f" ({cls.symbol})" * bool(cls.symbol),
         _off(parameter),
         kind,
-        f"{weak:g} to {strong:g}" if weak != strong else "",
+        search if cls.in_cocktail else f"({search})",
         _sentence(parameter.metadata["text"]),
         "; ".join(filter(None, (cls.section, cls.paper))),
         *("no" if why else "yes" for why in against.values()),
