@@ -180,7 +180,7 @@ class _Attack:
             (member["_network"], member["_state"].theta.to("cpu", dtype)[None])
             for member in members
         ]
-        self.loss = net._made_by.loss
+        self.loss, self.n_outputs = net._made_by.loss, net.n_outputs_  # without further tasks
         like = torch.zeros((), dtype=dtype)
         self.scale = None if scale is None else torch.as_tensor(scale).to(like)[:, None]
         self.offset = None if offset is None else torch.as_tensor(offset).to(like)[:, None]
@@ -205,9 +205,7 @@ class _Attack:
         found = []
         for network, theta in self.networks:
             padded = F.pad(x, (0, 0, 0, network.n_inputs_padded - x.shape[1]))
-            found.append(
-                network.forward(*network.parameters(theta), padded)[:, : network.n_outputs]
-            )
+            found.append(network.forward(*network.parameters(theta), padded)[:, : self.n_outputs])
         return torch.cat(found)
 
     def _loss(self, x: Tensor, target: Tensor) -> Tensor:

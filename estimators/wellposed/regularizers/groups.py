@@ -67,7 +67,7 @@ class GroupL1(Regularizer):
         network = setting.network
         real = network.real[: network.n_weights].to(setting.device, setting.dtype)
         self._real = network.weights(real[None])[0]
-        self._group = torch.arange(network.n_inputs_padded, device=setting.device)
+        self._group = torch.arange(self._real.shape[-1], device=setting.device)
         for group in self.groups or ():
             self._group[list(group)] = min(group)
         self._sizes = torch.bincount(self._group)[self._group].to(setting.dtype)

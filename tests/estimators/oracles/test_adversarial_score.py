@@ -98,6 +98,29 @@ def test_the_same_by_torchs_own_layers(network, norm, steps):
     assert (radius <= 0.1 + 1e-12).all()
 
 
+@pytest.mark.parametrize("kind", ["classes", "numbers", "labels"])
+def test_further_tasks_are_not_attacked(kind):
+    """The loss is that of y, and the outputs after y's are of tasks beside it."""
+    net = NetClassifier if kind != "numbers" else NetRegressor
+    net = net((10,), auxiliary=0.5, learning_rate=0.01, max_epochs=5, random_state=0)
+    y = {"classes": LABELS, "numbers": DIGITS[:, [20, 30]], "labels": DIGITS[:, [20, 30]] > 0.5}
+    y = y[kind] * 1
+    net.fit(DIGITS[:300], y[:300], auxiliary=np.c_[DIGITS[:300, 42], DIGITS[:300, 44]])
+    module, rows, target = net.net_.module_.eval(), DIGITS[300:400], torch.as_tensor(y[300:400])
+    x = torch.as_tensor(rows).requires_grad_()
+    z = module(x)[:, : y.shape[1] if y.ndim == 2 else 10]
+    loss = {
+        "classes": F.cross_entropy,
+        "numbers": F.mse_loss,
+        "labels": F.binary_cross_entropy_with_logits,
+    }[kind](z, target if kind == "classes" else target.double())
+    (g,) = torch.autograd.grad(loss, x)
+    moved = adversarial_examples(net, rows, y[300:400], 0.1)
+    np.testing.assert_allclose(moved, rows + 0.1 * g.sign().numpy(), atol=1e-9)
+    score = adversarial_score(net, rows, y[300:400], 0.1)
+    assert score == net.score(moved, y[300:400])
+
+
 def test_numbers_counts_and_ensembles():
     target = X[:, 0] * X[:, 1]
     net = NetRegressor((10,), learning_rate=0.01, max_epochs=30, random_state=0).fit(X, target)

@@ -188,6 +188,29 @@ def test_the_step_under_unequal_gains_is_the_minimum(groups):
     assert groups or 0 < n_off < 6
 
 
+def own(n_inputs, n_outputs):
+    return nn.Sequential(nn.Linear(n_inputs, 5), nn.Tanh(), nn.Linear(5, n_outputs))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("groups", [None, [[0, 3], [5, 6, 11]]], ids=["alone", "groups"])
+@pytest.mark.parametrize("n_inputs", [13, 16])
+def test_a_module_is_the_same_network_of_ours(regression, solver, groups, n_inputs):
+    X, y = standardised(regression, 40, n_inputs)
+    net = NetRegressor((5,), activation="tanh", max_epochs=3, learning_rate=0.02, random_state=0)
+    net.set_params(start=clone(net).fit(X, y).net_.module_.state_dict(), batch_size=None)
+    net.set_params(group_l1=GroupL1(0.2, groups=groups), solver=solver, max_epochs=30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        module = clone(net).set_params(network=own, activation="relu").fit(X, y)
+        net.fit(X, y)
+    found = module.net_.module_[0].weight.detach().T
+    np.testing.assert_allclose(found, net.coefs_[0], rtol=1e-7, atol=1e-9)
+    assert (module.objective_parts_["group_l1"][-1]) > 0
+    on = module.feature_importances_ > 0
+    np.testing.assert_array_equal(on, net.feature_importances_ > 0)
+
+
 def test_inputs_of_a_deep_network_are_switched_off_and_selected():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 10))
