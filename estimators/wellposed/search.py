@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.utils import check_random_state
@@ -79,11 +81,12 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
     ...     return cross_val_score(candidate, X, y).mean()
     """
     prefix, net = _find(estimator)
+    trains = _Trial(net)
     candidates = {
         name: cls
         for name, cls in REGULARIZERS.items()
         if cls.in_cocktail and hasattr(net, name) and not _is_on(net, name)
-        if _accepts(net, {name: cls.typical[0]})
+        if trains(**{name: cls.typical[0]})
     }
     excluded = [
         {a, b}
@@ -100,7 +103,10 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
         if net.solver != "lbfgs":
             others["learning_rate"] = loguniform(*_RATES)
         if not callable(net.network) and net.hidden_layer_sizes != ():
-            others["hidden_layer_sizes"] = _CHANNELS if net.network == "cnn" else _WIDTHS
+            known = _CHANNELS if net.network == "cnn" else _WIDTHS
+            sizes = tuple(each for each in known if trains(hidden_layer_sizes=each))
+            if len(sizes) > 1:  # none, where lists and the like are for other layers
+                others["hidden_layer_sizes"] = sizes
     share = min(1.0, expected / max(1, len(candidates)))
     off = {name: getattr(type(net), name) for name in candidates}
     return Cocktail(prefix, candidates, off, excluded, share, others)
@@ -214,6 +220,37 @@ def _accepts(net: BaseNet, params: dict[str, Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+class _Trial:
+    """Whether the network trains with other parameters, tried on a dozen rows.
+
+    What depends on the sizes of layers is refused by a fit alone. A network that does not train on
+    these rows as it is, since it is made for others, is judged by its parameters.
+    """
+
+    def __init__(self, net: BaseNet) -> None:
+        plain = {"early_stopping": False, "retrain": None, "callbacks": None, "verbose": 0}
+        plain |= {"max_epochs": 1, "n_members": 1, "bootstrap": False, "warm_start": False}
+        plain |= {"class_weight": None} if hasattr(net, "class_weight") else {}
+        self._net = clone(net).set_params(**plain)
+        n_features = getattr(net.start, "n_features_in_", 64)
+        self._X = np.abs(np.random.default_rng(0).normal(size=(12, n_features)))
+        y = np.arange(12) % 3
+        self._y = self._X if net.tied else y if hasattr(net, "class_weight") else y.astype(float)
+        self._fits = self._fit({})
+
+    def __call__(self, **params: Any) -> bool:
+        return self._fit(params) if self._fits else _accepts(self._net, params)
+
+    def _fit(self, params: dict[str, Any]) -> bool:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                clone(self._net).set_params(**params).fit(self._X, self._y)
+        except Exception:  # a module of the user's own may raise anything
+            return False
+        return True
 
 
 def _find(estimator: Any) -> tuple[str, BaseNet]:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import optuna
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris, load_wine
@@ -58,8 +59,45 @@ def test_it_holds_all_that_are_accepted(name):
     for left_out in REGULARIZERS.keys() & net.get_params().keys() - space.regularizers.keys():
         cls = REGULARIZERS[left_out]
         if cls.in_cocktail and getattr(net, left_out) in (None, 0, False):
+            one = clone(net).set_params(max_epochs=1, **{left_out: cls.typical[0]})
             with pytest.raises(ValueError, match=left_out):
-                check_combination(clone(net).set_params(**{left_out: cls.typical[0]}))
+                one.fit(PIXELS, np.arange(40) % 3)
+
+
+X, y = load_wine(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+PIXELS = np.random.default_rng(0).random((40, 64))
+QUICK = {"max_epochs": 2, "random_state": 0}
+START = NetClassifier((8,), **QUICK).fit(X, y)
+
+
+def module(n_inputs, n_outputs):
+    hidden = [torch.nn.Linear(n_inputs, 5), torch.nn.BatchNorm1d(5), torch.nn.Tanh()]
+    return torch.nn.Sequential(*hidden, torch.nn.Linear(5, n_outputs))
+
+
+STRUCTURES = {
+    "cnn": (NetClassifier((4,), network="cnn", **QUICK), PIXELS, np.arange(40) % 3),
+    "batch normalization": (NetClassifier((8,), normalization="batch", **QUICK), X, y),
+    "tied": (NetRegressor((4,), tied=True, **QUICK), X, X),
+    "skip": (NetClassifier((8, 8), skip=True, **QUICK), X, y),
+    "start": (NetClassifier((8,), start=START, **QUICK), X, y),
+    "a list": (NetClassifier((8,), dropout=[0.2], **QUICK), X, y),
+    "rates": (NetClassifier((8,), layer_rates=[0.1, 1], **QUICK), X, y),
+    "module": (NetClassifier(network=module, **QUICK), X, y),
+    "members": (NetClassifier((8,), n_members=2, bootstrap=True, **QUICK), X, y),
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_every_draw_trains_also_where_layers_are_fixed(name):
+    net, table, target = STRUCTURES[name]
+    space = cocktail(net)
+    assert space.regularizers
+    for params in ParameterSampler(space, 15, random_state=1):
+        fitted = clone(net).set_params(**params).fit(table, target)
+        assert np.isfinite(fitted.predict(table).astype(float)).all()
+    assert ("hidden_layer_sizes" in space) == (name not in {"start", "module"})
 
 
 def test_as_many_are_on_as_asked_for():
