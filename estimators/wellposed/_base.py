@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from . import _checks, _transfer
 from ._arrays import Arrays, all_apart, hold_out, validate, validate_held_out
 from ._convergence import warn_of_lbfgs, warn_of_result
-from ._ensemble import fit_members, is_ensemble
+from ._ensemble import check_going_on, fit_members, forget_members, is_ensemble
 from ._execution import run
 from ._fitted import FittedNet
 from ._partial import all_or_nothing
@@ -94,8 +94,10 @@ class BaseNet(FittedNet):
             given |= dict(X_unlabeled=X_unlabeled, auxiliary=auxiliary)  # noqa: C408
             fit_members(self, "fit", *all_apart(self, on, X, y, given))
             return self
-        self.__dict__.pop("_members", None)
         warm = self.warm_start and self.__sklearn_is_fitted__()
+        if warm:
+            check_going_on(self)
+        forget_members(self)
         dtype, uses = self._numpy_dtype(warm), _checks.uses_unlabeled(on, X_unlabeled)
         tasks = auxiliary if _checks.uses_tasks(self, on, auxiliary) else None
         further = X_unlabeled, uses, tasks
@@ -130,6 +132,9 @@ class BaseNet(FittedNet):
             fit_members(self, "partial_fit", X, y, given)
             return self
         first = not self.__sklearn_is_fitted__()
+        if not first:
+            check_going_on(self)
+        forget_members(self)
         dtype, uses = self._numpy_dtype(not first), _checks.uses_unlabeled(on)
         _checks.uses_tasks(self, on)
         arrays = validate(self, X, y, sample_weight, dtype, first, uses_unlabeled=uses)

@@ -10,18 +10,21 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
+from scipy.sparse import issparse
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import _check_sample_weight, _num_features, _num_samples
+from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 from ._strengths import regularizers_on
+from ._tasks import fill_missing
 
 _MAX_SEED = np.iinfo(np.int32).max
 _CURVES = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
-_NOT_ITS_OWN = ("best_epoch_", "objective_parts_", "random_state")
+_OUT_OF_BAG = ("oob_score_", "oob_decision_function_", "oob_prediction_")
+_NOT_ITS_OWN = ("best_epoch_", "random_state")
 
 
 def is_ensemble(estimator: Any) -> bool:
@@ -60,7 +63,8 @@ def fit_members(estimator: Any, method: str, X: Any, y: Any, given: Mapping[str,
     going_on = estimator.__sklearn_is_fitted__() and (
         method == "partial_fit" or estimator.warm_start
     )
-    members = _go_on(estimator) if going_on else _begin(estimator, X)
+    X = X.tocsr() if issparse(X) else X
+    members = _go_on(estimator) if going_on else _begin(estimator)
     rows = [_rows(estimator, seed, X, given.get("sample_weight")) for _, seed in members]
     nets = [net for net, _ in members]
     with _side_by_side():
@@ -79,7 +83,7 @@ def _fit(net: Any, method: str, X: Any, y: Any, given: dict[str, Any]) -> Any:
     return getattr(net, method)(X, y, **given)
 
 
-def _begin(estimator: Any, X: Any) -> list[tuple[Any, int]]:
+def _begin(estimator: Any) -> list[tuple[Any, int]]:
     """Fresh members and the seed of each, as scikit-learn's ensembles draw them."""
     rng = check_random_state(estimator.random_state)
     if estimator.random_state is None:
@@ -94,13 +98,29 @@ def _member(estimator: Any, seed: int) -> Any:
 
 
 def _go_on(estimator: Any) -> list[tuple[Any, int]]:
-    if not hasattr(estimator, "_members") or len(estimator._members) != estimator.n_members:
-        had = len(getattr(estimator, "_members", [None]))
+    check_going_on(estimator)
+    if "_seeds" not in vars(estimator):
+        raise ValueError(
+            "bootstrap=True draws rows for the networks of an ensemble, and training goes on with "
+            "a network that was fitted without. Set bootstrap=False, or clone the estimator."
+        )
+    return list(zip(members_of(estimator), estimator._seeds))
+
+
+def check_going_on(estimator: Any) -> None:
+    """Refuse to go on with another number of networks than were trained side by side."""
+    had = len(vars(estimator).get("_seeds", (None,)))
+    if had != estimator.n_members:
         raise ValueError(
             f"Training goes on with the {had} fitted network{'s' * (had > 1)}, and n_members is "
             f"{estimator.n_members}. Set n_members={had}, or clone the estimator."
         )
-    return list(zip(members_of(estimator), estimator._seeds))
+
+
+def forget_members(estimator: Any) -> None:
+    """Remove what one network alone does not have."""
+    for name in ("_members", "_seeds", *_OUT_OF_BAG):
+        estimator.__dict__.pop(name, None)
 
 
 def _rows(estimator: Any, seed: int, X: Any, sample_weight: Any) -> np.ndarray | None:
@@ -110,7 +130,10 @@ def _rows(estimator: Any, seed: int, X: Any, sample_weight: Any) -> np.ndarray |
     """
     if not estimator.bootstrap:
         return None
-    n, n_features = _num_samples(X), _num_features(X)
+    checked = check_array(
+        X, accept_sparse=True, dtype=None, ensure_all_finite=False, estimator=estimator
+    )
+    n, n_features = checked.shape
     rng = check_random_state(seed)
     sample_without_replacement(n_features, n_features, random_state=rng)  # bagging draws columns
     if sample_weight is None:
@@ -147,12 +170,14 @@ def _take(estimator: Any, fitted: list[Any], seeds: list[int]) -> None:
         {n: v for n, v in s.items() if n not in params or n == "random_state"} for s in states
     ]
     own = {n: v for n, v in states[0].items() if n not in _NOT_ITS_OWN}
-    for name in ("best_epoch_", "objective_parts_", "oob_score_", "oob_decision_function_"):
-        estimator.__dict__.pop(name, None)
+    forget_members(estimator)
+    estimator.__dict__.pop("best_epoch_", None)
     vars(estimator).update(own)
     for name in _CURVES:
         if name in own:
             setattr(estimator, name, _mean_curve([state[name] for state in states]))
+    parts = [state["objective_parts_"] for state in states]
+    estimator.objective_parts_ = {name: _mean_curve([p[name] for p in parts]) for name in parts[0]}
     estimator.loss_ = float(np.mean([state["loss_"] for state in states]))
     for name in ("n_iter_", "t_"):
         setattr(estimator, name, max(state[name] for state in states))
@@ -180,6 +205,7 @@ def members_of(estimator: Any) -> list[Any]:
 
 def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any, y: Any) -> None:
     """Predict each row by the members that were not shown it."""
+    X = X if issparse(X) or hasattr(X, "columns") else np.asarray(X)
     total: Any = 0.0
     count = np.zeros(_num_samples(X))
     for net, drawn in zip(fitted, rows):
@@ -191,10 +217,11 @@ def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any
         part[out] = found
         total = total + part
         count[out] += 1
-    y = np.asarray(y)
+    y, there = fill_missing(y)
+    y = y.toarray() if issparse(y) else np.asarray(y)
     seen = count > 0
-    if y.ndim == 2 and y.dtype.kind == "f":  # some targets may be missing
-        seen &= ~np.isnan(y).any(1)
+    if there is not None:
+        seen &= there.all(1)
     estimator.oob_score_ = np.nan
     if not seen.any():
         return

@@ -60,7 +60,7 @@ class FittedNet(Parameters):
     n_outputs_, n_layers_ : int
     members_ : list of NetClassifier or NetRegressor
         The networks of an ensemble. Of the ensemble itself, `n_iter_` and `t_` are the largest of
-        theirs, losses the mean of those that were still trained.
+        theirs, losses and `objective_parts_` the mean of those that were still trained.
     oob_score_ : float
         With `bootstrap`, accuracy or R^2 of predictions of each row by the members that were not
         shown it: of `oob_decision_function_` (n, n_classes) or `oob_prediction_`, NaN where each

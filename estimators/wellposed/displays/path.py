@@ -349,6 +349,12 @@ def _weights_of(estimator: Any) -> tuple[np.ndarray, bool]:
             return _weights_of(getattr(last, wrapper))
     if len(getattr(last, "coefs_", ())) > 1:
         return np.asarray(last.coefs_[0]).reshape(last.coefs_[0].shape[0], -1).T, False
+    if hasattr(last, "members_"):
+        raise ValueError(
+            f"{type(last).__name__} is an ensemble of {len(last.members_)} networks, each with "
+            "weights of its own, so that there is no one path. Follow one network: set n_members=1 "
+            "and bootstrap=False, and switch off a regularizer that keeps several."
+        )
     if not hasattr(last, "coef_"):
         raise ValueError(
             f"{type(last).__name__} has neither coef_ nor coefs_ once it is fitted, so that there "

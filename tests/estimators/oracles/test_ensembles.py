@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
@@ -14,7 +15,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from wellposed import NetClassifier, NetRegressor, fit_together, load, save
+from wellposed import (
+    NetClassifier,
+    NetRegressor,
+    RegularizationPathDisplay,
+    fit_together,
+    load,
+    save,
+)
 
 X, y = load_iris(return_X_y=True)
 X = scale(X)
@@ -182,12 +190,80 @@ def test_what_an_ensemble_has_not():
         one.set_params(n_members=0).fit(X, y)
 
 
+def test_training_goes_on_with_as_many_networks_as_there_are():
+    one, three = ensemble(NET, n_members=1).fit(X, y), ensemble(NET, n_members=3).fit(X, y)
+    three.set_params(n_members=1)
+    sentence = "goes on with the 3 fitted networks, and n_members is 1"
+    with pytest.raises(ValueError, match=sentence):
+        three.partial_fit(X, y)
+    with pytest.raises(ValueError, match=sentence):
+        three.set_params(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="a network that was fitted without"):
+        one.set_params(warm_start=True, bootstrap=True).fit(X, y)
+    drawn = ensemble(NET, n_members=1, bootstrap=True).fit(X, y)
+    alone = drawn.members_[0].partial_fit(X, y)
+    drawn.set_params(bootstrap=False).partial_fit(X, y)
+    np.testing.assert_array_equal(drawn.predict_proba(X), alone.predict_proba(X))
+    assert not hasattr(drawn, "oob_score_")
+
+
+def test_parts_of_the_objective_are_means_as_the_objective_is():
+    net = ensemble(NET, l2=0.1).fit(X, y)
+    each = [member.objective_parts_["l2"] for member in net.members_]
+    np.testing.assert_allclose(net.objective_parts_["l2"], np.mean(each, 0), rtol=1e-15)
+
+
+LABELS = np.stack([y == 0, X[:, 0] > 0], 1).astype(int)
+
+
+def some_are_none(labels):
+    labels = labels.astype(object)
+    labels[::7, 1] = None
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("rows", "targets", "like"),
+    [
+        *[(make(X), y, (X, y)) for make in (sparse.coo_matrix, sparse.dia_array, sparse.bsr_array)],
+        (X.tolist(), y.tolist(), (X, y)),
+        (X, sparse.csr_array(LABELS), (X, LABELS)),
+        (X, some_are_none(LABELS), (X, some_are_none(LABELS).astype(float))),
+    ],
+)
+def test_rows_of_any_kind_are_drawn(rows, targets, like):
+    net = ensemble(NET, n_members=3, bootstrap=True)
+    found, expected = clone(net).fit(rows, targets), net.fit(*like)
+    np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+    assert found.oob_score_ == expected.oob_score_
+
+
+def test_rows_of_no_columns_get_the_sentence_of_scikit_learn():
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        ensemble(NET, bootstrap=True).fit(X[:, 0], y)
+
+
+def test_a_path_of_an_ensemble_is_refused():
+    with pytest.raises(ValueError, match="NetClassifier is an ensemble of 5 networks, each"):
+        RegularizationPathDisplay.from_estimator(
+            ensemble(NET), X, y, param_name="l2", param_range=[0.1, 1.0]
+        )
+
+
+def same_in_expectation_alone(estimator):
+    """As of scikit-learn's bagging: rows are drawn as likely as they weigh."""
+    name, reason = "check_sample_weight_equivalence_on", "holds in expectation over the draws"
+    return {f"{name}_{kind}_data": reason for kind in ("dense", "sparse") if estimator.bootstrap}
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
     [
         NetClassifier((8,), n_members=2, learning_rate=0.02, max_epochs=100),
         NetRegressor((8,), n_members=2, learning_rate=0.02, max_epochs=100),
-    ]
+        NetClassifier((8,), n_members=2, bootstrap=True, learning_rate=0.05, max_epochs=20),
+    ],
+    expected_failed_checks=same_in_expectation_alone,
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)

@@ -80,6 +80,20 @@ def test_in_searches_files_and_again(tmp_path):
     assert not hasattr(plain, "members_")
 
 
+def test_training_that_goes_on_is_of_the_last_network_alone():
+    net = clone(NET).set_params(learning_rate_schedule="constant")
+    kept = clone(net).set_params(snapshots=2).fit(X, y).set_params(snapshots=0)
+    net.fit(X, y)
+    for _ in range(2):
+        net.partial_fit(X, y)
+        kept.partial_fit(X, y)
+    np.testing.assert_array_equal(kept.predict_proba(X), net.predict_proba(X))
+    assert not hasattr(kept, "members_")
+    kept = clone(NET).set_params(snapshots=2, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="goes on with the 1 fitted network, and n_members is 2"):
+        kept.set_params(n_members=2, snapshots=0).fit(X, y)
+
+
 def test_early_stopping_keeps_those_up_to_the_best_epoch():
     net = clone(NET).set_params(snapshots=40, early_stopping=True, n_iter_no_change=4)
     net.set_params(learning_rate_schedule=WarmRestarts(epochs=1), max_epochs=40, learning_rate=0.2)
