@@ -194,7 +194,6 @@ class BaseNet(FittedNet):
         early = self.early_stopping
         network = network or self._make_network(arrays, seed)
         loss = self._targets.loss(target.shape[1])
-        _checks.check_network(self, on, network, loss)
         _checks.check_batches(self, network, min(int(size), arrays.n))
         _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
         request = Request(
@@ -219,6 +218,7 @@ class BaseNet(FittedNet):
             schedule=_checks.schedule(self),
             paces=_transfer.paces(self, network),
         )
+        _checks.check_network(self, request)
         request.start = start or _transfer.start(self.start, request)
         return request
 

@@ -242,13 +242,13 @@ def uses_tasks(estimator: Any, on: dict[str, Regularizer], given: Any = None) ->
     return False
 
 
-def check_network(estimator: Any, on: dict[str, Regularizer], network: Network, loss: str) -> None:
-    """Refuse regularizers that have no meaning for this network and this loss."""
-    for name, regularizer in on.items():
-        why = regularizer.why_not(network, loss)
+def check_network(estimator: Any, request: Any) -> None:
+    """Refuse regularizers that have no meaning for this network, loss and training."""
+    for name, r in request.regularizers.items():
+        why = r.why_not(request.network, request.loss) or r.why_not_training(request)
         if why:
             raise ValueError(f"{shown(estimator, name)} {why}")
-    _check_layers(estimator, on, network)
+    _check_layers(estimator, request.regularizers, request.network)
 
 
 def _nothing_in_module(regularizer: Regularizer, network: Network) -> str:

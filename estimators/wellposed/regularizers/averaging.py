@@ -15,6 +15,7 @@ from .base import Regularizer
 
 if TYPE_CHECKING:
     from ..networks import Network
+    from ..training.request import Request
     from ..training.setting import Setting
 
 
@@ -183,9 +184,9 @@ class Snapshots(Regularizer):
 
     They are those at the ends of the last cycles of `learning_rate_schedule`, such as
     ``WarmRestarts(epochs=20)`` (Huang et al. 2017), or, where it has none, of so many equal parts
-    of the training; of these, `early_stopping` keeps those up to the best epoch. The members are in
-    `members_`, their predictions in `predict_members`; `coefs_` and `net_` are theirs. A warm start
-    goes on from the last parameters.
+    of the training. There must be as many whole cycles, and no `early_stopping`, which would keep
+    fewer. The members are in `members_`, their predictions in `predict_members`; `coefs_` and
+    `net_` are theirs. A warm start goes on from the last parameters.
 
     Examples
     --------
@@ -220,10 +221,31 @@ class Snapshots(Regularizer):
             "Set snapshots=0, or use n_members."
         )
 
+    def why_not_training(self, request: Request) -> str:
+        k, ends = int(self.strength), request.cycle_ends
+        if k > 1 and request.patience is not None:
+            return (
+                "keeps networks of a whole training, and early_stopping=True keeps the best epoch. "
+                "Set early_stopping=False, or snapshots=0 and n_members > 1."
+            )
+        n = request.n_updates if ends is None else len(ends)
+        if k <= 1 or n >= k:
+            return ""
+        if ends is None:
+            return (
+                f"keeps so many networks of one training, which makes {n} "
+                f"update{'s' * (n != 1)}. Raise max_epochs, or lower snapshots."
+            )
+        return (
+            "keeps networks at the ends of whole cycles of learning_rate_schedule, of which "
+            f"max_epochs={request.max_epochs} has {n}. Raise max_epochs, "
+            f"make the cycles shorter, or set snapshots={n if n > 1 else 0}."
+        )
+
     def begin(self, setting: Setting) -> None:
+        parts = zip(setting.strengths, setting.cycle_ends, setting.n_updates)
         self._ends = [
-            set(ends if len(ends) > 1 else _equal_parts(ends[-1], int(k)))
-            for k, ends in zip(setting.strengths, setting.cycle_ends)
+            set(_equal_parts(n, int(k)) if ends is None else ends) for k, ends, n in parts
         ]
         self._most = [int(k) for k in setting.strengths]
         self._taken: list[list[tuple[int, Tensor]]] = [[] for _ in self._ends]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._streams import Stream
     from ..networks import Network
     from ..training.model import Batch, Model, Weights
+    from ..training.request import Request
     from ..training.setting import Setting
 
 #: The moments of a step, in their order.
@@ -206,6 +207,10 @@ class Regularizer(BaseEstimator):
 
     def why_not(self, network: Network, loss: str) -> str:
         """Why it has no meaning for this network and this loss, with what to do, or ""."""
+        return ""
+
+    def why_not_training(self, request: Request) -> str:
+        """Why it has no meaning for a training of this length, with what to do, or ""."""
         return ""
 
     @property

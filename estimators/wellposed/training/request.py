@@ -219,6 +219,11 @@ class Request:
         return self.plan or (self.n_updates, self.n_batches)
 
     @property
+    def cycle_ends(self) -> list[int] | None:
+        """After how many updates whole cycles of the learning rate end; None if it has none."""
+        return None if self.schedule is None else self.schedule.cycle_ends(*self.planned)
+
+    @property
     def updates_before(self) -> int:
         return 0 if self.start is None else self.start.n_updates
 

@@ -45,9 +45,9 @@ class Schedule(BaseEstimator):
         """
         raise NotImplementedError
 
-    def cycle_ends(self, n_updates: int, n_batches: int) -> list[int]:
-        """Return after how many updates the rate is at the end of a cycle; here the whole."""
-        return [n_updates]
+    def cycle_ends(self, n_updates: int, n_batches: int) -> list[int] | None:
+        """Return after how many updates whole cycles of the rate end; None if it has no cycles."""
+        return None
 
 
 class Cosine(Schedule):

@@ -39,8 +39,8 @@ class Setting:
         What each network is trained on.
     epoch_lengths : list of int, length K
         Updates of an epoch.
-    cycle_ends : list of list of int, length K
-        After how many updates the learning rate is at the end of a cycle.
+    cycle_ends : list of list of int or None, length K
+        After how many updates whole cycles of the learning rate end; None if it has none.
     origin : callable
         Returns the parameters [K, P] that the networks start from.
     unlabeled_width : int
@@ -58,7 +58,7 @@ class Setting:
     device: torch.device
     rows: list[Rows] = field(default_factory=list)
     epoch_lengths: list[int] = field(default_factory=list)
-    cycle_ends: list[list[int]] = field(default_factory=list)
+    cycle_ends: list[list[int] | None] = field(default_factory=list)
     origin: Callable[[], torch.Tensor] = torch.Tensor
     unlabeled_width: int = 0
     _streams: list[Stream] = field(default_factory=list)

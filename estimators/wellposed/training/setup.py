@@ -61,12 +61,6 @@ def origin(requests: Sequence[Request]) -> Tensor:
     )
 
 
-def _cycle_ends(request: Request) -> list[int]:
-    if request.schedule is None:
-        return [request.planned[0]]
-    return request.schedule.cycle_ends(*request.planned)
-
-
 def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
     """Build the regularizers of a stack, which are on in every request, each with its strength."""
     first = requests[0]
@@ -81,7 +75,7 @@ def make_regularizers(requests: Sequence[Request]) -> list[Regularizer]:
             strengths=strengths,
             n_updates=[request.n_updates for request in requests],
             epoch_lengths=[request.n_batches for request in requests],
-            cycle_ends=[_cycle_ends(request) for request in requests],
+            cycle_ends=[request.cycle_ends for request in requests],
             origin=partial(origin, requests),
             has_prox=has_prox,
             seeds=[(request.seed, request.updates_before) for request in requests],

@@ -27,7 +27,6 @@ NET = NetClassifier(
     [
         (3, CYCLES, [3, 6, 9]),
         (2, CYCLES, [6, 9]),
-        (5, CYCLES, [3, 6, 9]),
         (2, WarmRestarts(epochs=2, growth=2), [2, 6]),
         (3, "constant", [3, 6, 9]),
     ],
@@ -94,14 +93,6 @@ def test_training_that_goes_on_is_of_the_last_network_alone():
         kept.set_params(n_members=2, snapshots=0).fit(X, y)
 
 
-def test_early_stopping_keeps_those_up_to_the_best_epoch():
-    net = clone(NET).set_params(snapshots=40, early_stopping=True, n_iter_no_change=4)
-    net.set_params(learning_rate_schedule=WarmRestarts(epochs=1), max_epochs=40, learning_rate=0.2)
-    net.fit(X, y)
-    assert 1 < net.best_epoch_ < net.n_iter_
-    assert len(net.members_) == net.best_epoch_
-
-
 def test_one_is_the_network_itself():
     one, none = (clone(NET).set_params(snapshots=k).fit(X, y) for k in (1, 0))
     np.testing.assert_array_equal(one.coefs_[0], none.coefs_[0])
@@ -118,6 +109,15 @@ def normalised(n_inputs, n_outputs):
     [
         ({"snapshots": 2, "swa": 0.5}, r"snapshots=2 cannot be combined with swa=0\.5"),
         ({"snapshots": 2, "n_members": 2}, "snapshots keeps several networks of one training"),
+        ({"snapshots": 4}, "max_epochs=9 has 3. Raise max_epochs, make .* or set snapshots=3"),
+        ({"snapshots": 2, "max_epochs": 5}, "max_epochs=5 has 1. .* or set snapshots=0"),
+        ({"snapshots": 2, "max_epochs": 2}, "max_epochs=2 has 0. .* or set snapshots=0"),
+        (
+            {"snapshots": 5, "learning_rate_schedule": "constant", "max_epochs": 2},
+            "snapshots=5 keeps so many networks of one training, which makes 2 updates",
+        ),
+        ({"snapshots": 2, "early_stopping": True}, "Set early_stopping=False, or snapshots=0"),
+        ({"snapshots": 2, "early_stopping": True, "retrain": "passes"}, "Set early_stopping=False"),
         ({"snapshots": 2.5}, "'snapshots' parameter"),
         ({"snapshots": -1}, "'snapshots' parameter"),
         ({"snapshots": 2, "network": normalised}, "keeps parameters, and this module has buffers"),
