@@ -27,6 +27,7 @@ LAYERS = {
     "wellposed": (
         "exceptions",
         "ranges",
+        "_missing",
         "_warn",
         "_streams",
         "_threads",

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array, issparse, vstack
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._missing import fill_missing, refuse_missing
 from ._streams import generator
-from ._tasks import fill_missing
 from .regularizers.auxiliary import Tasks
 from .training.request import of_mean_one
 from .unlabeled import parts_of, split_off
@@ -119,6 +119,7 @@ def validate(
         )
         parts = [part for part in (*parts_of(X_unlabeled), others) if part is not None]
     y, there = fill_missing(y)
+    refuse_missing(y, "O")  # of floats scikit-learn says it
     X, y = validate_data(
         estimator,
         X,

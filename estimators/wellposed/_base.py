@@ -61,8 +61,8 @@ class BaseNet(FittedNet):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             A sparse one is made dense batch by batch if it is large.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Of several columns, NaN is a missing target: a column's loss is the mean over the rows
-            where it is there. Rows without any are left out.
+            Of several columns, NaN, None and NA are missing: a column's loss is the mean over the
+            rows where it is there. Rows without any are left out.
         sample_weight : array-like of shape (n_samples,), optional
             Weights >= 0, scaled to mean 1. Rows of weight zero are left out.
         X_val, y_val : array-like, optional
@@ -72,8 +72,8 @@ class BaseNet(FittedNet):
             the folds if they happen to be as many as the rows of X.
         X_unlabeled : array-like or Unlabeled of shape (n_unlabeled, n_features), optional
             Rows without labels, for the regularizers that use them (section 7.6). While one of
-            these is on, rows of X whose y is NaN, None or, beside two classes, -1 are such rows,
-            too; their weights mean nothing. Each step sees a batch of both kinds.
+            these is on, rows of X whose y is NaN, None, NA or, beside two classes, -1 are such
+            rows, too; their weights mean nothing. Each step sees a batch of both kinds.
         auxiliary : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
             Targets of further tasks, which the parameter of this name weighs.
 

@@ -13,13 +13,12 @@ from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
+from ._missing import accuracy, r_squared
 from ._strengths import regularizers_on
-from ._tasks import fill_missing
 
 _MAX_SEED = np.iinfo(np.int32).max
 _CURVES = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
@@ -217,11 +216,8 @@ def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any
         part[out] = found
         total = total + part
         count[out] += 1
-    y, there = fill_missing(y)
     y = y.toarray() if issparse(y) else np.asarray(y)
     seen = count > 0
-    if there is not None:
-        seen &= there.all(1)
     estimator.oob_score_ = np.nan
     if not seen.any():
         return
@@ -230,14 +226,14 @@ def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any
     mean[~seen] = np.nan
     if not hasattr(estimator, "predict_proba"):
         estimator.oob_prediction_ = mean
-        estimator.oob_score_ = float(r2_score(y[seen], mean[seen])) if seen.sum() > 1 else np.nan
+        estimator.oob_score_ = r_squared(y[seen], mean[seen]) if seen.sum() > 1 else np.nan
         return
     estimator.oob_decision_function_ = mean
     if estimator._labels.several:
         labels = (mean[seen] > 0.5).astype(int)
     else:
         labels = estimator.classes_[mean[seen].argmax(1)]
-    estimator.oob_score_ = float(accuracy_score(y[seen], labels))
+    estimator.oob_score_ = accuracy(y[seen], labels)
 
 
 def _predicted(net: Any, X: Any) -> np.ndarray:

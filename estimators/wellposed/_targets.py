@@ -152,8 +152,6 @@ def _refuse_mixture(y: Any) -> None:
     others = {type(label).__name__ for label in labels if not isinstance(label, str)}
     if not others or not any(isinstance(label, str) for label in labels):
         return
-    if others == {"NoneType"}:
-        raise ValueError("y has missing labels (None) beside text. Leave these rows out.")
     raise ValueError(
         f"y holds labels of types that cannot be sorted together: {', '.join(sorted(others))} and "
         "text. Make them all one type, for instance y.astype(str)."

@@ -5,33 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from ._warn import warn
 from .training.request import of_mean_one
-
-
-def fill_missing(y: Any) -> tuple[Any, np.ndarray | None]:
-    """Replace NaN in y of several columns, and return which targets are there, or None if all are.
-
-    The mean of a column stands in for its numbers, or 0 where they are but 0 and 1.
-    """
-    if y is None or issparse(y):
-        return y, None
-    try:
-        given = np.asarray(y)  # what is no array may know no function of NumPy but this one
-        if given.ndim != 2 or given.shape[1] < 2:
-            return y, None
-        values = given.astype(np.float64)
-    except (TypeError, ValueError):  # which the estimator will explain
-        return y, None
-    there = ~np.isnan(values)
-    if there.all():
-        return y, None
-    is_binary = np.isin(values[there], (0.0, 1.0)).all()
-    with np.errstate(invalid="ignore", over="ignore"):
-        mean = np.where(there, values, 0.0).sum(0) / np.maximum(there.sum(0), 1)
-    return np.where(there, values, 0.0 if is_binary else mean), there
 
 
 def warn_of_unseen(there: np.ndarray | None) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ._base import BaseNet
+from ._missing import fill_missing, refuse_missing
 from ._threads import in_one_thread
 from .ranges import Range
 from .regularizers.adversarial import climb
@@ -59,7 +60,8 @@ def adversarial_examples(
         ``MinMaxScaler``, ``MaxAbsScaler`` and ``RobustScaler``.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The truth, from which predictions are led away.
+        The truth, from which predictions are led away. Of several columns, NaN is missing: these
+        predictions are led nowhere.
     eps : float >= 0
         Radius, in units of X.
     steps : int, default=1
@@ -106,10 +108,13 @@ def adversarial_examples(
     X = validate_data(
         scalers[0] if scalers else net, X, reset=False, dtype=[np.float64, np.float32]
     )
-    y = np.asarray(y)
+    y, there = fill_missing(np.asarray(y))
+    refuse_missing(y)
     if len(y) != len(X):
         raise ValueError(f"X has {len(X)} rows and y {len(y)}. Give both of the same rows.")
     target = torch.from_numpy(net._targets.encode(y, X.dtype))
+    if there is not None:
+        target[torch.from_numpy(~there)] = torch.nan
     rows = torch.from_numpy(X.copy())
     attack = _Attack(net, scale, offset, rows.dtype)
     parts = [
@@ -210,17 +215,17 @@ class _Attack:
 
     def _loss(self, x: Tensor, target: Tensor) -> Tensor:
         """What is made large: of each row, something that grows with its loss."""
-        z = self._outputs(x)
+        z, there, target = self._outputs(x), ~target.isnan(), target.nan_to_num()
         if self.loss == "squared_error":
-            return (z.mean(0, keepdim=True) - target).square().sum(1)
+            return ((z.mean(0, keepdim=True) - target).square() * there).sum(1)
         if self.loss == "poisson":
             log_mean = torch.logsumexp(z, 0, keepdim=True) - math.log(len(z))
-            return (log_mean.exp() - target * log_mean).sum(1)
+            return ((log_mean.exp() - target * log_mean) * there).sum(1)
         if self.loss == "logistic":
             wrong = torch.logsumexp(F.logsigmoid(-(2 * target - 1) * z), 0)
             right = torch.logsumexp(F.logsigmoid((2 * target - 1) * z), 0)
             against = wrong - right  # log odds of the wrong label
-            return against if len(against) == 1 else F.softplus(against)
+            return against if len(against) == 1 else F.softplus(against) * there[0]
         log_p = torch.logsumexp(torch.log_softmax(z, 1), 0)
         others = log_p.masked_fill(target[0] > 0.5, -torch.inf)
         return torch.logsumexp(others, 0) - (log_p * target[0]).sum(0)

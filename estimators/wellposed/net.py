@@ -14,10 +14,12 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from ._base import BaseNet
 from ._declare import declared, parameter, strength
+from ._missing import accuracy, fill_missing, r_squared
 from ._parameters import Strength
 from ._partial import all_or_nothing, can_fit_partially
 from ._targets import Labels, Numbers
 from .regularizers import Entropy, LabelNoise, LabelSmoothing, PseudoLabel
+from .unlabeled import without_label
 
 
 @declared
@@ -91,7 +93,7 @@ class NetClassifier(ClassifierMixin, BaseNet):
         """
         named = None if classes is None else unique_labels(classes)
         if not self.__sklearn_is_fitted__():
-            if named is None and type_of_target(y) != "multilabel-indicator":
+            if named is None and not _has_columns_of_labels(y):
                 raise ValueError(
                     "The first call of partial_fit needs classes=, all labels there will ever be."
                 )
@@ -132,6 +134,19 @@ class NetClassifier(ClassifierMixin, BaseNet):
         """Return the probabilities of the classes, (n, n_classes), in float64."""
         return self._after_link(self._outputs(X))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy: of whole rows, where there are several labels a row.
+
+        Labels that are missing (NaN) are left out of several.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        return accuracy(y, self.predict(X), sample_weight)
+
     def _after_link(self, z: np.ndarray) -> np.ndarray:
         z = z.astype(np.float64)  # float32 rounds what is near 1 to 1
         if self._labels.several:
@@ -153,6 +168,13 @@ class NetClassifier(ClassifierMixin, BaseNet):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _has_columns_of_labels(y: Any) -> bool:
+    filled, _ = fill_missing(y)
+    if without_label(filled, False).any():  # one label a row, of which some are missing
+        return False
+    return bool(type_of_target(filled) == "multilabel-indicator")
 
 
 @declared
@@ -231,6 +253,20 @@ class NetRegressor(MultiOutputMixin, RegressorMixin, BaseNet):
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions, (n,) or (n, n_outputs)."""
         return self._after_link(self._outputs(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R^2, averaged over the outputs.
+
+        Numbers that are missing (NaN) are left out of several columns: each output's R^2 is that of
+        the rows where its number is there, and outputs with fewer than two are left out.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        return r_squared(y, self.predict(X), sample_weight)
 
     def _after_link(self, z: np.ndarray) -> np.ndarray:
         if self._made_by.loss == "poisson":

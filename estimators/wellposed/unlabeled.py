@@ -12,6 +12,8 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length
 
+from ._missing import fill_missing, is_missing
+
 
 class Unlabeled(tuple):
     """Rows without labels, which scikit-learn passes on whole.
@@ -111,9 +113,9 @@ def without_label(y: Any, classes: bool, known: Any = None) -> np.ndarray:
         return np.zeros(y.shape[0], dtype=bool)
     values = np.asarray(y)
     if values.ndim == 2 and values.shape[1] > 1:
-        return np.asarray(_is_missing(values).all(1))
+        return np.asarray(is_missing(values).all(1))
     values = values.reshape(len(values), -1)[:, 0] if values.ndim else values.reshape(-1)
-    missing = _is_missing(values)
+    missing = is_missing(values)
     if classes and values.dtype.kind in "ifO":
         minus_one = np.array([_is_minus_one(value) for value in values], dtype=bool)
         others = {*values[~missing & ~minus_one].tolist()}
@@ -122,21 +124,13 @@ def without_label(y: Any, classes: bool, known: Any = None) -> np.ndarray:
     return missing
 
 
-def _is_missing(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    if values.dtype.kind != "O":
-        return np.zeros(values.shape, dtype=bool)
-    flat = [value is None or value != value for value in values.ravel()]
-    return np.array(flat, dtype=bool).reshape(values.shape)
-
-
 def _is_minus_one(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and value == -1
 
 
 def _settled(y: Any) -> Any:
-    """Numbers that came as objects beside None."""
+    """Numbers that came as objects beside None, and columns without what is missing."""
+    y, _ = fill_missing(y)
     values = np.asarray(y)
     if values.dtype.kind != "O" or not all(isinstance(v, int | float | np.number) for v in values):
         return y

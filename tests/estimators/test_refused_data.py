@@ -68,7 +68,25 @@ REFUSED = {
         CLASSES,
         (X, np.array(["a", "b", None] * 10, dtype=object)),
         {},
-        "y has missing labels (None) beside text. Leave these rows out.",
+        "y has 10 missing values (NaN, None or NA). Leave these rows out. Only rows to train on",
+    ),
+    "NA in text": (
+        CLASSES,
+        (X, pd.Series(["a", "b", pd.NA] * 10, dtype="string")),
+        {},
+        "y has 10 missing values (NaN, None or NA). Leave these rows out.",
+    ),
+    "NA in categories": (
+        CLASSES,
+        (X, pd.Series(["a", "b", pd.NA] * 10, dtype="category")),
+        {},
+        "y has 10 missing values (NaN, None or NA). Leave these rows out.",
+    ),
+    "None in validation labels": (
+        EARLY,
+        (X, ["a", "b"] * 15),
+        {"X_val": X, "y_val": np.array(["a", "b", None] * 10, dtype=object)},
+        "X_val and y_val must look like X and y, and do not: y has 10 missing values",
     ),
     "three columns as an image": (
         clone(CLASSES).set_params(network="cnn"),

@@ -60,6 +60,23 @@ def test_text_labels_beside_none():
     assert set(net.classes_) == {"no", "yes"}
 
 
+@pytest.mark.parametrize("dtype", ["string", object, "category"])
+def test_text_labels_beside_na(dtype):
+    names = np.array(["no", "yes"])[y]
+    marked = pd.Series([*names, *[pd.NA] * 70], dtype=dtype)
+    expected = clone(NET).fit(X, names, X_unlabeled=U)
+    same(clone(NET).fit(np.r_[X, U], marked), expected)
+    begun = clone(NET).partial_fit(np.r_[X, U], marked, classes=["no", "yes"])
+    assert set(begun.classes_) == {"no", "yes"}
+    with pytest.raises(ValueError, match="The first call of partial_fit needs classes="):
+        clone(NET).partial_fit(np.r_[X, U], marked)
+    with pytest.raises(ValueError, match="y has 70 missing values"):
+        expected.score(np.r_[X, U], marked)
+    for train, test in KeepUnlabeled(2).split(np.r_[X, U], marked):
+        assert set(range(40, 110)) <= set(train)
+        assert test.max() < 40
+
+
 def test_numbers_beside_nan():
     numbers = X @ [1.0, -2.0, 0.5]
     net = clone(NUMBERS).fit(np.r_[X, U], np.r_[numbers, np.full(70, np.nan)])

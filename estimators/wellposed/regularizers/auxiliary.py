@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 from torch import Tensor
 
+from .._missing import is_missing
 from ..networks.losses import differentiable
 from .base import Regularizer
 
@@ -22,7 +23,7 @@ class Auxiliary(Regularizer):
     Adds ``auxiliary`` times the sum of their losses, each the mean over the rows where its target
     is there (section 7.7). T has a column a task. Columns of floats are numbers, which are scaled
     to mean 0 and variance 1 and have half the squared error; all others, integers too, are classes,
-    with their cross-entropy. NaN and None are missing. These tasks are not predicted, and early
+    with their cross-entropy. NaN, None and NA are missing. These tasks are not predicted, and early
     stopping does not look at them. A module of your own is built with outputs for all tasks, those
     of y first.
 
@@ -135,7 +136,7 @@ def _values(series: Any) -> np.ndarray:
 
 def _encoded(i: int, column: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
     """Loss, targets (n, units) and which rows have one."""
-    there = np.array([value is not None and value == value for value in column], dtype=bool)
+    there = ~is_missing(column)
     seen = column[there]
     if len({*seen.tolist()}) < 2:
         raise ValueError(

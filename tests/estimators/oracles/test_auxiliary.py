@@ -224,6 +224,15 @@ def test_what_makes_no_sense_is_refused(parameters, T, sentence):
         NetRegressor(**{"hidden_layer_sizes": (4,)} | parameters).fit(X, y, auxiliary=T)
 
 
+@pytest.mark.parametrize("dtype", ["string", object, "category"])
+def test_the_na_of_pandas_is_missing(dtype):
+    X, names = np.random.default_rng(0).normal(size=(30, 3)), [*"abc" * 10]
+    net = NetRegressor((4,), auxiliary=0.5, max_epochs=2, random_state=0)
+    expected = net.fit(X, X[:, 0], auxiliary=np.array([None, *names[1:]], object)).predict(X)
+    frame = pd.DataFrame({"kind": pd.Series([pd.NA, *names[1:]], dtype=dtype)})
+    np.testing.assert_array_equal(net.fit(X, X[:, 0], auxiliary=frame).predict(X), expected)
+
+
 def test_a_pass_over_some_rows_has_no_further_tasks():
     X, y, _, _ = problem()
     with pytest.raises(ValueError, match="weighs further tasks, and there are none"):

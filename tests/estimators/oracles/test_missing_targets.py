@@ -8,10 +8,17 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from torch import nn
 
-from wellposed import NetClassifier, NetRegressor, fit_together
+from wellposed import (
+    NetClassifier,
+    NetRegressor,
+    adversarial_examples,
+    adversarial_score,
+    fit_together,
+)
 
 NAN = np.nan
 
@@ -219,3 +226,96 @@ def test_callbacks_are_not_shown_what_is_not_there():
     X, Y, _ = problem()
     with pytest.raises(ValueError, match=r"y has missing ones \(NaN\). Set callbacks=None"):
         NetRegressor((4,), callbacks=[EpochScoring("r2")]).fit(X, Y)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_leave_out_what_is_missing(weighted):
+    X, Y, w = problem()
+    w = w if weighted else None
+    net = NetRegressor((6,), **STEPS).fit(X, Y, sample_weight=w)
+    Z, each = net.predict(X), []
+    for t in range(3):
+        s = ~np.isnan(Y[:, t])
+        each.append(r2_score(Y[s, t], Z[s, t], sample_weight=None if w is None else w[s]))
+    assert net.score(X, Y, w) == pytest.approx(np.mean(each), abs=1e-12)
+    full = np.nan_to_num(Y)
+    assert net.score(X, full, w) == r2_score(full, Z, sample_weight=w)
+
+    L = labels(Y)
+    net = NetClassifier((6,), **STEPS).fit(X, L, sample_weight=w)
+    hit = ((net.predict(X) == L) | np.isnan(L)).all(1)
+    rows = ~np.isnan(L).all(1)
+    share = np.average(hit[rows], weights=None if w is None else w[rows])
+    assert net.score(X, L, w) == pytest.approx(share, abs=1e-12)
+    full = np.nan_to_num(L).astype(int)
+    assert net.score(X, full, w) == accuracy_score(full, net.predict(X), sample_weight=w)
+
+
+def test_the_score_is_the_validation_score():
+    X, Y, _ = problem()
+    for cls, T in ((NetRegressor, Y), (NetClassifier, labels(Y))):
+        net = cls((6,), **STEPS).fit(X[:40], T[:40], X_val=X[40:], y_val=T[40:])
+        assert net.score(X[40:], T[40:]) == pytest.approx(net.validation_scores_[-1], abs=1e-9)
+        assert np.isfinite(cross_val_score(net, X, T, cv=KFold(3))).all()
+
+
+def test_scores_refuse_other_columns():
+    X, Y, _ = problem()
+    net = NetRegressor((6,), **STEPS).fit(X, Y)
+    with pytest.raises(
+        ValueError, match=r"y has the shape \(60, 2\), and predictions have \(60, 3"
+    ):
+        net.score(X, Y[:, :2])
+
+
+def test_out_of_bag_scores_leave_out_what_is_missing():
+    X, Y, _ = problem()
+    net = NetRegressor((6,), n_members=3, bootstrap=True, **STEPS).fit(X, Y)
+    out, each = net.oob_prediction_, []
+    for t in range(3):
+        s = ~np.isnan(Y[:, t]) & ~np.isnan(out).any(1)
+        each.append(r2_score(Y[s, t], out[s, t]))
+    assert net.oob_score_ == pytest.approx(np.mean(each), abs=1e-12)
+
+
+@pytest.mark.parametrize("norm", [np.inf, 2])
+def test_attacks_do_not_look_at_what_is_missing(norm):
+    """The examples of two outputs of which one is missing are those of the other alone."""
+    X, Y, _ = problem()
+    Y = np.nan_to_num(Y)
+    for cls, T in ((NetRegressor, Y), (NetClassifier, (Y > 0).astype(float))):
+        net = cls((), dtype="float64", **STEPS).fit(X, T)
+        holes = T.copy()
+        holes[:, 1:] = NAN
+        holes[0] = NAN
+        moved = adversarial_examples(net, X, holes, 0.1, norm=norm)
+        wrong = net.predict(X) - T if cls is NetRegressor else 1 - 2 * T
+        along = wrong[1:, :1] * net.coef_[:1]
+        size = np.abs(along) if norm == np.inf else np.linalg.norm(along, axis=1, keepdims=True)
+        np.testing.assert_allclose(moved[1:] - X[1:], 0.1 * along / size, atol=1e-7)
+        np.testing.assert_array_equal(moved[0], X[0])
+        assert adversarial_score(net, X, holes, 0.0) == net.score(X, holes)
+        with pytest.raises(ValueError, match="y has 60 missing values"):
+            adversarial_examples(net, X, holes[:, 1], 0.1)
+
+
+def test_partial_fit_of_labels_that_are_missing():
+    X, Y, _ = problem()
+    net = NetClassifier((6,), **{**STEPS, "max_epochs": 1})
+    expected = net.fit(X, labels(Y)).predict_proba(X)
+    fresh = NetClassifier((6,), **{**STEPS, "max_epochs": 1})
+    np.testing.assert_array_equal(fresh.partial_fit(X, labels(Y)).predict_proba(X), expected)
+
+
+def test_the_na_of_pandas_is_missing():
+    X, Y, _ = problem()
+    frame = pd.DataFrame(Y).convert_dtypes()
+    assert any(value is pd.NA for value in np.asarray(frame).ravel())
+    expected = NetRegressor((6,), **STEPS).fit(X, Y)
+    net = NetRegressor((6,), **STEPS).fit(X, frame)
+    np.testing.assert_array_equal(net.predict(X), expected.predict(X))
+    assert net.score(X, frame) == expected.score(X, Y)
+    of_labels = pd.DataFrame(labels(Y)).convert_dtypes()
+    expected = NetClassifier((6,), **STEPS).fit(X, labels(Y))
+    net = NetClassifier((6,), **STEPS).fit(X, of_labels)
+    np.testing.assert_array_equal(net.predict_proba(X), expected.predict_proba(X))
