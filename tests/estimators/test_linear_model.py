@@ -85,13 +85,13 @@ def test_features_are_eliminated_one_by_one():
 def test_a_network_with_hidden_layers_selects_by_its_first_weights():
     net = NetRegressor((5,), l1=0.01, max_epochs=30, random_state=0)
     noisy = np.c_[X, np.zeros(len(X))]
-    with pytest.raises(ValueError, match="coef_"):
-        SelectFromModel(net).fit(noisy, y).get_support()
+    by_default = SelectFromModel(net, threshold=1e-12).fit(noisy, y / 100).get_support()
     strength = SelectFromModel(
         net, threshold=1e-12, importance_getter=lambda net: np.linalg.norm(net.coefs_[0], axis=1)
     )
     support = strength.fit(noisy, y / 100).get_support()
     assert support[:10].all()
+    np.testing.assert_array_equal(by_default, support)
     assert not hasattr(strength.estimator_, "coef_")
     with pytest.raises(AttributeError, match="This network has 1 hidden layers: see coefs_"):
         _ = strength.estimator_.coef_

@@ -59,7 +59,7 @@ def test_same_inside_as_outside(name, digits, same_inside):
     assert max(sizes) > 2
 
 
-STRENGTHS = {"max_norm": [0.5, 2.0], "norm_constraint": [1.0, 3.0]}
+STRENGTHS = {"max_norm": [0.5, 2.0], "norm_constraint": [1.0, 3.0], "snapshots": [2, 3]}
 
 
 @pytest.mark.parametrize("name", [n for n, r in REGULARIZERS.items() if not r.uses_tasks])
@@ -74,7 +74,7 @@ def test_every_regularizer(name, digits, same_inside):
 
     def work():
         found = cross_validate(GridSearchCV(net, grid, cv=2), X, y, cv=2, return_estimator=True)
-        return [search.best_estimator_.coefs_ for search in found["estimator"]]
+        return [search.predict_proba(X) for search in found["estimator"]]
 
     assert sorted(same_inside(work)) == [2, 8]  # the refits, and what is searched
 

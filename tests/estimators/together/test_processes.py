@@ -92,6 +92,10 @@ def assert_equal(outcomes, expected):
             elif name == "error":
                 assert str(outcome.error) == str(value)
                 assert type(outcome.error) is type(value)
+            elif name == "parts":
+                assert outcome.parts.keys() == value.keys()
+                for part, numbers in value.items():
+                    np.testing.assert_array_equal(outcome.parts[part], numbers, err_msg=part)
             else:
                 np.testing.assert_array_equal(getattr(outcome, name), value, err_msg=name)
 
