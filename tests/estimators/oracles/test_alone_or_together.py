@@ -318,7 +318,11 @@ def test_strength_varies_inside_a_stack(name):
     outcomes = train(requests)
     for request, outcome in zip(requests, outcomes):
         assert_same(outcome, train([request])[0])
-    assert not torch.equal(outcomes[0].state.theta, outcomes[-1].state.theta)
+    weakest, strongest = (
+        torch.stack([state.theta for state in outcome.members or [outcome.state]])
+        for outcome in (outcomes[0], outcomes[-1])
+    )
+    assert not torch.equal(weakest, strongest)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
