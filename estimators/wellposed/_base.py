@@ -220,6 +220,8 @@ class BaseNet(FittedNet):
         )
         _checks.check_network(self, request)
         request.start = start or _transfer.start(self.start, request)
+        if start and self.start is not None and any(r.uses_origin for r in on.values()):
+            request.origin = _transfer.origin(self.start, request)
         return request
 
     def _size_of_unlabeled(self, n: int, full: bool, size: int) -> int:
@@ -314,7 +316,8 @@ class BaseNet(FittedNet):
         target, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
         again = self._request(on, together, held_out, request.seed, outcome.state, request.network)
         again.patience, again.validation_target = None, target
-        again.origin = initial_theta(request).numpy(force=True)
+        first = request.origin
+        again.origin = initial_theta(request).numpy(force=True) if first is None else first
         final = self._run(again)
         if not final.reached:
             warn(

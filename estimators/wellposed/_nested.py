@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from .regularizers import REGULARIZERS, Ramp, Regularizer
+from .training.schedules import SCHEDULES, Schedule
+
+_OBJECTS = (Regularizer, Ramp, Schedule)  # parameters that have parameters
 
 
 def named_regularizers(pairs: Any) -> dict[str, Regularizer]:
@@ -19,11 +22,11 @@ def named_regularizers(pairs: Any) -> dict[str, Regularizer]:
 
 @contextmanager
 def all_or_none(estimator: Any, params: dict[str, Any]) -> Iterator[None]:
-    """Restore the estimator and the regularizers it holds if setting `params` fails."""
+    """Restore the estimator and the objects with parameters it holds if setting `params` fails."""
     values = [*vars(estimator).values(), *params.values()]
     for pairs in (getattr(estimator, "regularizers", None), params.get("regularizers")):
         values += named_regularizers(pairs).values()
-    changed = [estimator, *(value for value in values if isinstance(value, Regularizer))]
+    changed = [estimator, *(value for value in values if isinstance(value, _OBJECTS))]
     before = [(vars(each), dict(vars(each))) for each in changed]
     try:
         yield
@@ -40,13 +43,15 @@ def set_nested(estimator: Any, params: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        For names that `regularizers` does not hold.
+        For names that `regularizers` does not hold, and for parameters of what has none.
     """
+    _set_in_schedule(estimator, params)
     for name, cls in REGULARIZERS.items():
         if any(key.startswith(f"{name}__") for key in params) and hasattr(estimator, name):
             value = params.pop(name, getattr(estimator, name))
             setattr(estimator, name, value if isinstance(value, Regularizer | Ramp) else cls(value))
     nested = {key: params.pop(key) for key in list(params) if key.startswith("regularizers__")}
+    _refuse_what_has_none(estimator, params)
     if not nested:
         return
     pairs = _by_name(params.pop("regularizers", estimator.regularizers))
@@ -67,6 +72,34 @@ def set_nested(estimator: Any, params: dict[str, Any]) -> None:
         else:
             pairs[name] = value
     estimator.regularizers = list(pairs.items())
+
+
+def _set_in_schedule(estimator: Any, params: dict[str, Any]) -> None:
+    """Make an object of a schedule's name where its options are set."""
+    name = "learning_rate_schedule"
+    given = params.get(name, getattr(estimator, name))
+    nested = any(key.startswith(f"{name}__") for key in params)
+    if nested and isinstance(given, str) and given in SCHEDULES:
+        params.pop(name, None)
+        setattr(estimator, name, SCHEDULES[given]())
+
+
+def _refuse_what_has_none(estimator: Any, params: dict[str, Any]) -> None:
+    """Refuse parameters of what has none, or is not the estimator's own to change."""
+    own = estimator.get_params(deep=False)
+    for key in params:
+        name, nested, _ = key.partition("__")
+        if not nested or name not in own:
+            continue
+        value = params.get(name, own[name])
+        if name == "start" or not hasattr(value, "set_params"):
+            why = "a network of its own, which stays as it is"
+            if name != "start":
+                why = f"{value!r}, which has no parameters"
+            raise ValueError(
+                f"Invalid parameter {key!r} for estimator {type(estimator).__name__}: {name} is "
+                f"{why}. Set {name} itself."
+            )
 
 
 def _by_name(pairs: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,14 @@ def paces(estimator: Any, network: Network) -> tuple[Pace, ...]:
         for i, number in enumerate(numbers):
             factors |= {_key(part): float(number) for part in network.columns(i)}
     for layer in _frozen_layers(estimator.freeze, network):
+        if isinstance(layer, bool) or not isinstance(layer, Integral | str):
+            raise ValueError(
+                f"freeze={estimator.freeze!r} holds {layer!r}; layers are numbers from 0 to "
+                f"{n - 1}, or, of a module of your own, names. Give these, freeze='all_but_last' "
+                "or None."
+            )
         try:
-            parts = network.columns(layer)
+            parts = network.columns(layer if isinstance(layer, str) else int(layer))
         except (IndexError, KeyError):
             raise ValueError(
                 f"freeze={estimator.freeze!r} names the layer {layer!r}, and the network has "
@@ -87,12 +93,13 @@ def start(given: Any, request: Request) -> State | None:
     """
     if given is None:
         return None
-    theta, network = initial_theta(request), request.network
+    theta, network = initial_theta(request).clone(), request.network
     fresh = theta.clone()
     module = network.module(theta)
     own = module.state_dict()
     given = _matched(_state_dict(given), own)
     last = _last_layer(module)
+    _refuse_what_has_no_place(given, own, last)
     with torch.no_grad():
         for name, into in own.items():
             value = given.get(name)
@@ -105,31 +112,77 @@ def start(given: Any, request: Request) -> State | None:
                     "Give the same hidden_layer_sizes and inputs as the network has that start= "
                     "is of; only the last layer may be another, and is then drawn afresh."
                 )
+        _refuse_what_was_overwritten(given, own)
         if not _fits(given, own, last):  # weights alone would be half of a layer
             for part in network.columns(len(network.layers) - 1):
                 theta[part] = fresh[part]
     return State(theta, [], 0, network.buffers())
 
 
+def origin(given: Any, request: Request) -> np.ndarray:
+    """Return the parameters [P] of `start` for a request that goes on; what it lacks, as it is."""
+    buffers = request.network.buffers()
+    try:
+        state = start(given, request)
+    finally:  # which are the fitted network's
+        request.network.restore(buffers)
+    assert state is not None
+    return state.theta.numpy(force=True)
+
+
 def _fits(given: Mapping[str, Tensor], own: Mapping[str, Tensor], last: str) -> bool:
+    names = [name for name in {**own, **given} if name.rpartition(".")[0] == last]
     return all(
-        name in given and given[name].shape == into.shape
-        for name, into in own.items()
-        if name.rpartition(".")[0] == last
+        name in own and name in given and given[name].shape == own[name].shape for name in names
     )
+
+
+def _refuse_what_has_no_place(
+    given: Mapping[str, Tensor], own: Mapping[str, Tensor], last: str
+) -> None:
+    """Refuse layers that would not be taken, but for the one that puts out."""
+    output = _last_weights(given)
+    for name, value in given.items():
+        layer = name.rpartition(".")[0]
+        if layer == output or (name in own and (layer != last or value.shape == own[name].shape)):
+            continue
+        raise ValueError(
+            f"start= has {name}, of shape {tuple(value.shape)}, which has no place in this "
+            "network: a part of the network that start= is of would do the work of the whole. "
+            "Give the same hidden_layer_sizes, normalization and fit_intercept as it has, or a "
+            "state_dict without what is not meant to be taken; only the last layer may be another."
+        )
+
+
+def _refuse_what_was_overwritten(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Refuse unequal numbers for parameters that are one."""
+    for name, into in own.items():
+        value = given.get(name)
+        if value is None or value.shape != into.shape:
+            continue
+        if not torch.allclose(into, value.to(into), rtol=0, atol=0, equal_nan=True):
+            raise ValueError(
+                f"start= has numbers of its own for {name}, which is tied to other weights of this "
+                "network. Give a start whose weights are tied in the same way, or set tied=False."
+            )
+
+
+def _last_weights(parameters: Mapping[str, Tensor]) -> str | None:
+    """Name of the last layer that has weights, None if none has."""
+    names = [name for name, p in parameters.items() if p.ndim >= 2]
+    return names[-1].rpartition(".")[0] if names else None
 
 
 def _last_layer(module: nn.Module) -> str:
     """Name of the last layer that has weights."""
-    names = [name for name, p in module.named_parameters() if p.ndim >= 2]
-    return names[-1].rpartition(".")[0]
+    return _last_weights(dict(module.named_parameters())) or ""
 
 
 def _state_dict(source: Any) -> dict[str, Tensor]:
     if isinstance(source, nn.Module):
         return source.state_dict()
     if isinstance(source, Mapping):
-        return {str(name): torch.as_tensor(value) for name, value in source.items()}
+        return {str(name): _tensor(name, value) for name, value in source.items()}
     if hasattr(source, "_network"):
         check_is_fitted(source)
         return source.net_.module_.state_dict()
@@ -139,6 +192,16 @@ def _state_dict(source: Any) -> dict[str, Tensor]:
         f"start= must be a fitted NetClassifier or NetRegressor, a torch module or its state_dict, "
         f"got {type(source).__name__}. Give one of these, or None."
     )
+
+
+def _tensor(name: Any, value: Any) -> Tensor:
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"start= has {value!r} for {name!r}, which is no array of numbers. Give a state_dict: "
+            "tensors or arrays by the names of a module's parameters."
+        ) from error
 
 
 def _matched(given: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:

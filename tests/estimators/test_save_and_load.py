@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
 from wellposed import L2, SAM, Adversarial, NetClassifier, NetRegressor, Regularizer, load, save
+from wellposed.schedules import Schedule
 
 X, y = load_iris(return_X_y=True)
 IMAGES = np.tile(X, 4)
@@ -149,6 +150,25 @@ def test_regularizers_of_ones_own(path):
     other = load(path, own=[Pull, absolute])
     assert other.regularizers_["pull"].get_params() == own[0][1].get_params()
     np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
+
+
+class Half(Schedule):
+    def __init__(self, share=0.5):
+        self.share = share
+
+    def factors(self, n_updates, n_batches):
+        return np.full(n_updates, self.share)
+
+
+def test_a_schedule_of_ones_own(path):
+    net = NetClassifier((4,), learning_rate_schedule=Half(0.25), **SETTINGS).fit(X, y)
+    net.save(path)
+    with pytest.raises(ValueError, match=r"load\(path, own=\[Half\]\)"):
+        load(path)
+    other = load(path, own=[Half])
+    assert other.learning_rate_schedule.share == 0.25
+    np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
+    np.testing.assert_array_equal(other.fit(X, y).predict_proba(X), net.predict_proba(X))
 
 
 def test_a_network_of_ones_own_is_asked_for(path):

@@ -153,6 +153,17 @@ class SWA(_Mean):
         super().__init__(strength)
         self.every = every
 
+    def why_not_training(self, request: Request) -> str:
+        n_epochs = request.max_epochs
+        n_last = max(1, math.ceil(self.strength * n_epochs))
+        if n_epochs // self.every > (n_epochs - n_last) // self.every:
+            return ""
+        return (
+            f"averages the parameters after every {self.every} epochs, and none of these is among "
+            f"the last {n_last} of max_epochs={n_epochs}, so that it would change nothing. Make "
+            "every smaller, or the share or max_epochs larger."
+        )
+
     def begin(self, setting: Setting) -> None:
         super().begin(setting)
         self._lengths = list(setting.epoch_lengths)

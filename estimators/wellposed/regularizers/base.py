@@ -138,6 +138,7 @@ class Regularizer(BaseEstimator):
     needs_hidden: ClassVar[bool] = False  # says nothing about a network without hidden layers
     uses_unlabeled: ClassVar[bool] = False  # sees the rows without labels, where there are some
     uses_tasks: ClassVar[bool] = False  # weighs further tasks
+    uses_origin: ClassVar[bool] = False  # pulls toward the parameters that networks start from
     needs_all_updates: ClassVar[bool] = False  # must know how many there will be
     not_for_lbfgs: ClassVar[str] = ""  # why not, where the moments do not tell
     instead: ClassVar[dict[str, str]] = {}  # what to do under "lbfgs" or in a "module"

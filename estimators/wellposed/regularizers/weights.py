@@ -38,8 +38,8 @@ class L2(Regularizer):
 class L2SP(Regularizer):
     """Adds ``l2_sp / 2 ||w - w0||^2``, w0 being the weights that the fit starts from.
 
-    Those of `start`, if it is given: a fine-tuned network stays near the one it is made of (Li et
-    al. 2018). On a linear model it is `Ridge` moved to w0.
+    Those of `start`, if it is given, also in a warm start: a fine-tuned network stays near the one
+    it is made of (Li et al. 2018). On a linear model it is `Ridge` moved to w0.
     """
 
     name, symbol, section = "l2_sp", "alpha", "7.1.1"
@@ -47,6 +47,7 @@ class L2SP(Regularizer):
     paper = "Li, Grandvalet and Davoine 2018"
     per_layer = "weights"
     needs_all_updates = True
+    uses_origin = True
 
     def begin(self, setting: Setting) -> None:
         self._origin = setting.origin()[:, : setting.network.n_weights].clone()

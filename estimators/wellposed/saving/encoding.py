@@ -16,7 +16,8 @@ import torch
 from sklearn.base import BaseEstimator
 
 from .. import _targets, networks, regularizers, training
-from ..regularizers import Regularizer
+from ..regularizers import Ramp, Regularizer
+from ..training.schedules import Schedule
 
 _NUMERIC = "biuf"  # kinds of dtypes that are saved as they are
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -78,7 +79,7 @@ class Encoder:
         cls = type(value)
         if classes().get(cls.__name__) is cls:
             return {"object": cls.__name__, "state": self(_state(value))}
-        if isinstance(value, Regularizer):
+        if isinstance(value, Regularizer | Ramp | Schedule):
             return {"own": cls.__name__, "state": self(_state(value))}
         if callable(value):
             name = getattr(value, "__name__", "")

@@ -27,7 +27,6 @@ NET = NetClassifier((6,), batch_size=40, learning_rate=0.02, dropout=0.1, random
         (0.01, [10]),
         (SWA(0.45, every=2), [6, 8, 10]),
         (SWA(0.5, every=3), [6, 9]),
-        (SWA(0.1, every=4), [10]),  # none: the last parameters
     ],
     ids=str,
 )
@@ -82,6 +81,11 @@ def test_l1_keeps_the_last_support(regression):
         ({"swa": 0.5, "ema": 0.9}, r"swa=0\.5 cannot be combined with ema=0\.9"),
         ({"swa": 0.5, "averaging": 0.5}, r"swa=0\.5 cannot be combined with averaging"),
         ({"swa": 1.5}, "'swa' parameter"),
+        (
+            {"swa": SWA(0.5, every=10), "max_epochs": 9},
+            "after every 10 epochs, and none of these is among the last 5 of max_epochs=9",
+        ),
+        ({"swa": SWA(0.25, every=5), "max_epochs": 9}, "is among the last 3 of max_epochs=9"),
         ({"swa": SWA(0.5, every=0)}, "'every' parameter of SWA must be"),
         ({"swa": 0.5, "solver": "lbfgs"}, r"swa=0\.5 averages the steps of sgd or adam"),
     ],

@@ -159,6 +159,14 @@ class TestStart:
             (lambda: source(hidden_layer_sizes=(9,)), ValueError, "Give the same hidden_layer_siz"),
             (lambda: {}, ValueError, "start= has nothing for 0.weight"),
             (lambda: 3, ValueError, "'start' parameter"),
+            (lambda: {"a": "b"}, ValueError, "start= has 'b' for 'a', which is no array"),
+            (lambda: {"a": np.ones(3)}, ValueError, r"has a, of shape \(3,\), which has no place"),
+            (
+                lambda: source(hidden_layer_sizes=(9, 6, 6)),
+                ValueError,
+                r"has 4.weight, .* no place",
+            ),
+            (lambda: source(normalization="batch"), ValueError, r"has 1.weight, .* no place"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, start, error, sentence):
@@ -362,6 +370,10 @@ def test_alone_and_together(make_request, solver):
         ({"freeze": [3]}, r"names the layer 3, and the network has \['0', '1', '2'\]"),
         ({"freeze": ["first"]}, "names the layer 'first'"),
         ({"freeze": "first"}, "'freeze' parameter"),
+        *[
+            ({"freeze": wrong}, "layers are numbers from 0 to 2, or, of a module of your own")
+            for wrong in (True, [0.5], [[0]], [True], [None])
+        ],
         ({"layer_rates": [1, 2]}, "must be 3 numbers > 0, one a layer of weights"),
         ({"layer_rates": [1, 0, 1]}, "For layers that stay as they are use freeze"),
         ({"layer_rates": [1, 1, 0.1], "solver": "lbfgs"}, "scales the steps of sgd or adam"),
