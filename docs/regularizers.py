@@ -79,7 +79,7 @@ def why_not(cls: type[Regularizer], where: str) -> str:
     X, y = rng.normal(size=(24, 64)), np.arange(24) % 3
     of = NetClassifier if hasattr(NetClassifier, cls.name) else NetRegressor
     needs = {name: value for name, (value, _) in cls.needs.items()}
-    net = of((8, 8), max_epochs=1, random_state=0).set_params(**needs)
+    net = of((8, 8), max_epochs=5, random_state=0).set_params(**needs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tasks = {"auxiliary": X[:, 0]} if cls.uses_tasks else {}
