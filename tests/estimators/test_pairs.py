@@ -18,10 +18,15 @@ from wellposed.regularizers import REGULARIZERS
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 64))
 Y = {"NetClassifier": np.arange(20) % 3, "NetRegressor": X[:, :2] @ [1.0, -1.0]}
-SETTINGS = {"batch_size": 4, "max_epochs": 1, "learning_rate": 1e-3, "random_state": 0}
+SETTINGS = {"batch_size": 4, "max_epochs": 1, "random_state": 0}
+RATES = {"adam": 1e-3, "sgd": 1e-5}  # weak enough for the strongest of all
 NETS = {
     f"{cls.__name__}-{network}-{solver}": cls(
-        (8, 8) if network == "mlp" else (4, 4), network=network, solver=solver, **SETTINGS
+        (8, 8) if network == "mlp" else (4, 4),
+        network=network,
+        solver=solver,
+        learning_rate=RATES[solver],
+        **SETTINGS,
     )
     for cls in (NetClassifier, NetRegressor)
     for network in ("mlp", "cnn")
