@@ -9,6 +9,7 @@ import threading
 import pytest
 from click.testing import CliRunner
 from distributed import Client, LocalCluster
+from distributed.utils import LoopRunner
 
 from wellposed_studies.cli import main
 from wellposed_studies.runner import Interrupted, run
@@ -134,6 +135,23 @@ def test_workers_must_have_the_same_versions_and_the_study(quick, tmp_path, monk
         monkeypatch.setattr(cluster, "find", lambda spec: 1 / 0)
         with pytest.raises(ClusterError, match="cannot compute this study: division by zero"):
             run(quick, tmp_path, executor=executor)
+
+
+@pytest.mark.parametrize("n_failures", [1, 3])
+def test_a_thread_of_dask_may_be_late(n_failures, quick, tmp_path, monkeypatch):
+    """A busy machine may not start it within the ten seconds that dask gives it."""
+    late = iter([True] * n_failures)
+    start = LoopRunner._start_unlocked
+
+    def start_late(runner):
+        assert not next(late, False)
+        start(runner)
+
+    monkeypatch.setattr(cluster, "_CONNECT", 0.5)
+    monkeypatch.setattr(LoopRunner, "_start_unlocked", start_late)
+    sentence = "no dask scheduler answers at" if n_failures < 3 else "this machine is too busy"
+    with pytest.raises(ClusterError, match=sentence):
+        run(quick, tmp_path, executor=Cluster(f"tcp://127.0.0.1:{closed_port()}"))
 
 
 def test_one_way_of_computing_at_a_time(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter
 from itertools import count
+from weakref import WeakSet
 
 from .tasks import Call, Task
 
@@ -36,8 +36,8 @@ class Admission:
         The heap of tasks to admit, the innermost first.
     admitted : set of Task
         Those that run.
-    busy : set of Task and Thread
-        Tasks, and threads that start calls from outside, that may submit a job.
+    busy : set of Task
+        Those that may submit a job, as may who has an open call.
     waiting : dict of Task or Thread to Call
         Who waits for the tasks of which call.
     """
@@ -47,35 +47,33 @@ class Admission:
         self._number = count()
         self.pending: list[tuple[float, int, Task]] = []
         self.admitted: set[Task] = set()
-        self.busy: set[object] = set()
+        self.busy: set[Task] = set()
         self.waiting: dict[object, Call] = {}
         self._waits: dict[object, list[Call]] = {}  # also those in whose results another one runs
-        self._n_open: Counter[object] = Counter()  # calls
+        self._open: WeakSet[Call] = WeakSet()  # from outside; an interrupt may let go of one
         self._stalled: set[object] = set()  # busy, and not waited for until they are active again
 
     # ------------------------------------------------------------------ who is busy
 
-    def register(self, who: object) -> None:
-        """Count a task or a thread as busy."""
-        self._stalled.discard(who)
-        self.busy.add(who)
+    def register(self, task: Task) -> None:
+        """Count a task as busy."""
+        self._stalled.discard(task)
+        self.busy.add(task)
 
-    def unregister(self, who: object) -> None:
-        """No longer count a task or a thread as busy."""
-        self._stalled.discard(who)
-        self.busy.discard(who)
+    def unregister(self, task: Task) -> None:
+        """No longer count a task as busy."""
+        self._stalled.discard(task)
+        self.busy.discard(task)
 
-    def open_call(self, who: object) -> None:
-        """Count the caller of one more call as busy."""
-        self._n_open[who] += 1
-        self.register(who)
+    def open_call(self, call: Call) -> None:
+        """Count the caller as busy, who is no task."""
+        self._open.add(call)
+        self._stalled.discard(call.caller)
 
-    def close_call(self, who: object) -> None:
+    def close_call(self, call: Call) -> None:
         """No longer count the caller as busy, if it has no other open call."""
-        self._n_open[who] -= 1
-        if not self._n_open[who]:
-            del self._n_open[who]
-            self.unregister(who)
+        self._open.discard(call)
+        self._stalled.discard(call.caller)
 
     def begin_wait(self, who: object, call: Call) -> None:
         """Count somebody as waiting for the tasks of a call."""
@@ -85,7 +83,9 @@ class Admission:
 
     def end_wait(self, who: object, call: Call) -> None:
         """Count them as waiting no more for this call, which need not be the last that began."""
-        calls = self._waits[who]
+        calls = self._waits.get(who, [])
+        if call not in calls:  # an interrupt came before it began
+            return
         was_last = calls[-1] is call
         calls.remove(call)
         if not calls:
@@ -100,12 +100,14 @@ class Admission:
 
     def set_stalled(self) -> None:
         """Wait for nobody who is busy now until they are active again."""
-        self._stalled |= self.busy - self.waiting.keys()
+        self._stalled |= self._everybody() - self.waiting.keys()
 
     def is_anybody_busy(self) -> bool:
         """Whether a job may still be submitted soon."""
-        active = self.busy - self._stalled if self._stalled else self.busy
-        return not active <= self.waiting.keys()
+        return not self._everybody() <= self.waiting.keys() | self._stalled
+
+    def _everybody(self) -> set[object]:
+        return {*self.busy, *(call.caller for call in self._open)}
 
     def expects_jobs(self) -> bool:
         """Whether there are tasks that have submitted nothing so far.

@@ -122,9 +122,9 @@ class _OpenCall:
         self.call = Call(caller, task.call if task else None)
         self._task, self._outermost = task, task is None
         if self._outermost:
-            filters.save()
+            filters.save(self.call)
         if not self._nested:
-            scheduler.open_call(self.call.caller)
+            scheduler.open_call(self.call)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -141,10 +141,10 @@ class _OpenCall:
                 self._scheduler.cancel(self.call)
             self.call.wait(_JOIN_TIMEOUT)
         if not self._nested:
-            self._scheduler.close_call(self.call.caller)
+            self._scheduler.close_call(self.call)
             self._scheduler.join_threads(_JOIN_TIMEOUT)
         if self._outermost:
-            filters.restore()
+            filters.restore(self.call)
 
 
 def _n_bytes(func: Any) -> int:

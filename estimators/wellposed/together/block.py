@@ -70,9 +70,9 @@ def fit_together(max_memory: float = 2e9, n_trainers: int | None = None) -> Iter
     [15]
     """
     backend = TogetherBackend(scheduler=Scheduler(max_memory, n_trainers))
-    filters.save()
+    filters.save(backend)
     try:
         with parallel_config(backend=backend, n_jobs=-1):
             yield backend.scheduler
     finally:
-        filters.restore()
+        filters.restore(backend)

@@ -79,15 +79,15 @@ class Scheduler:
 
     # ------------------------------------------------------------------ who is busy
 
-    def open_call(self, who: object) -> None:
+    def open_call(self, call: Call) -> None:
         """Count who makes a call as busy."""
         with self._lock:
-            self._admission.open_call(who)
+            self._admission.open_call(call)
 
-    def close_call(self, who: object) -> None:
+    def close_call(self, call: Call) -> None:
         """No longer count who made a call as busy."""
         with self._lock:
-            self._admission.close_call(who)
+            self._admission.close_call(call)
             self._reschedule()
 
     def join_threads(self, timeout: float) -> None:
@@ -108,10 +108,10 @@ class Scheduler:
     def waiting(self, call: Call, who: object = None) -> Iterator[None]:
         """Count a call's caller as waiting for its tasks inside the block, or somebody else."""
         who = who or call.caller
-        with self._lock:
-            self._admission.begin_wait(who, call)
-            refused = self._reschedule()
         try:
+            with self._lock:
+                self._admission.begin_wait(who, call)
+                refused = self._reschedule()
             if refused:
                 self._run_inline(call)
             yield

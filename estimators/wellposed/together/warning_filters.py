@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from typing import Any
+from weakref import WeakSet
 
 from sklearn import config_context
 
@@ -15,27 +16,28 @@ class _Filters:
     """The process's warning filters, restored once no block and no call is open any more.
 
     ``warnings.catch_warnings``, which scikit-learn itself uses, is for one thread at a time: the
-    last one to leave would leave the filters of another's inside behind.
+    last one to leave would leave the filters of another's inside behind. One that an interrupt
+    lets go of without its end is no longer open.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._n_open = 0  # blocks and calls
+        self._open: WeakSet[Any] = WeakSet()  # blocks and calls
         self._list: Any = warnings.filters
         self._filters: list[Any] = []
 
-    def save(self) -> None:
-        """Save the filters, or count one more who needs them restored."""
+    def save(self, who: Any) -> None:
+        """Save the filters, or keep those saved for one more block or call."""
         with self._lock:
-            if not self._n_open:
+            if not self._open:
                 self._list, self._filters = warnings.filters, list(warnings.filters)
-            self._n_open += 1
+            self._open.add(who)
 
-    def restore(self) -> None:
+    def restore(self, who: Any) -> None:
         """Restore the filters after the last one."""
         with self._lock:
-            self._n_open -= 1
-            if not self._n_open and (
+            self._open.discard(who)
+            if not self._open and (
                 warnings.filters is not self._list or list(warnings.filters) != self._filters
             ):
                 self._list[:] = self._filters

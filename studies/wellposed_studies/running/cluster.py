@@ -6,7 +6,7 @@ import contextlib
 import logging
 import platform
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _CONNECT = 10.0  # seconds to wait for a scheduler and its first worker
+_ATTEMPTS = 3  # to start dask's thread
 #: What must be the same everywhere: the last bits of a cell depend on it.
 _PACKAGES = ("wellposed", "torch", "numpy", "scipy", "scikit-learn", "pandas", "distributed")
 
@@ -80,16 +81,16 @@ class Cluster:
         with contextlib.ExitStack() as stack:
             address: Any = self.scheduler
             if address is None:
-                address = stack.enter_context(
-                    LocalCluster(
-                        n_workers=self.n_workers,
-                        threads_per_worker=1,
-                        dashboard_address=None,
-                        silence_logs=logging.CRITICAL,
-                    )
+                address = _started(
+                    LocalCluster,
+                    n_workers=self.n_workers,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    silence_logs=logging.CRITICAL,
                 )
+                stack.enter_context(address)
             try:
-                client = Client(address, timeout=_CONNECT, set_as_default=False)
+                client = _started(Client, address, timeout=_CONNECT, set_as_default=False)
             except (OSError, ValueError, TypeError) as error:
                 raise ClusterError(
                     f"no dask scheduler answers at {address}: {_line(error)}. Start one with "
@@ -98,6 +99,23 @@ class Cluster:
                 ) from error
             stack.enter_context(client)
             yield client
+
+
+def _started(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Make one of dask's objects, whose thread may be late on a busy machine.
+
+    dask gives that thread ten seconds, and says nothing but AssertionError where it took longer.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(AssertionError):
+            return make(*args, **options)
+    try:
+        return make(*args, **options)
+    except AssertionError as error:
+        raise ClusterError(
+            "dask's own thread did not start within ten seconds, several times: this machine is "
+            "too busy. Wait until it is less so, or compute without a cluster: --n-jobs 1"
+        ) from error
 
 
 def _line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -119,8 +120,34 @@ def test_a_call_left_open_ends_alone(digits, no_thread_left):
         net = NetClassifier(max_epochs=1)
         later = Parallel()(closing(results, [delayed(net.fit)(*digits) for _ in range(3)]))
         assert [fitted.n_iter_ for fitted in later] == [1, 1, 1]
-        assert not scheduler._admission.busy
+        assert not scheduler._admission.is_anybody_busy()
     no_thread_left()
+
+
+@pytest.mark.parametrize("moment", ["open_call", "waiting"])
+def test_a_call_interrupted_as_it_starts_counts_no_more(moment, digits, monkeypatch):
+    """joblib ends no call whose start was interrupted."""
+    net = NetClassifier(max_epochs=1)
+    before = list(warnings.filters)
+    with fit_together() as scheduler:
+        real = getattr(Scheduler, moment)
+
+        def strike(self, *args):
+            monkeypatch.undo()
+            result = real(self, *args)
+            if moment == "waiting":
+                result.__enter__()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Scheduler, moment, strike)
+        with pytest.raises(KeyboardInterrupt):
+            cross_validate(net, *digits)
+        assert not scheduler._admission.is_anybody_busy()
+        warnings.simplefilter("error")
+        cross_validate(net, *digits, cv=3)
+        assert not scheduler._admission.is_anybody_busy()
+    assert scheduler.stack_sizes[-1] == 3
+    assert warnings.filters == before
 
 
 def closing(results, tasks):
