@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._threads import after_fork
+from .._warn import users_line, working_for
 from ..training.request import Outcome, Request
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Call:
         self.caller, self.parent = caller, parent
         self.depth: int = parent.depth + 1 if parent else 0
         self.tasks: set[Task] = set()
+        self.line = users_line()  # that made the call, or the one it was made in
         self.n_bytes = 0  # of the largest table that its tasks, or theirs, train on
         self._cancelled = False
 
@@ -123,7 +125,8 @@ class Task:
         try:
             if self.call.cancelled:
                 raise Cancelled
-            result = self._function()
+            with working_for(self.call.line):
+                result = self._function()
         except BaseException as error:
             result = Failure(error)
         # The callback may submit the next task, made by code of the caller's under a lock.
