@@ -189,13 +189,22 @@ def test_mathematics_knows_nothing_of_threads(part: str) -> None:
     assert not [name for name in names if imported(name) & concurrent]
 
 
-#: Where regularizers may be named: the constructor.
-CONSTRUCTOR = {"wellposed._parameters", "wellposed.net"}
+#: Where regularizers may be named: the constructor, the lists that users import from, and studies.
+MAY_NAME = {"wellposed._parameters", "wellposed.net", "wellposed.regularizers", "wellposed"}
+#: The parameter of each regularizer's class.
+PARAMETERS = {cls.__name__: name for name, cls in REGULARIZERS.items()}
+#: A parameter's name that is numpy's word for what seeds are made of.
+OF_SEEDS = {"entropy"}
 
 
 def named_regularizers(file: Path) -> Iterator[str]:
-    """Lines that name a regularizer's parameter in a text or an attribute of another object."""
+    """Lines that name a regularizer of another file.
+
+    By its parameter in a text, as an attribute of another object or as a keyword, or by the
+    import of its class or of a module called like it. PyTorch's functions have keywords of theirs.
+    """
     tree = ast.parse(file.read_text(encoding="utf-8"))
+    own = {PARAMETERS.get(node.name) for node in tree.body if isinstance(node, ast.ClassDef)}
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -204,23 +213,55 @@ def named_regularizers(file: Path) -> Iterator[str]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        found = set()
+        found: set[str | None] = set()
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found = set() if id(node) in docstrings else set(re.findall(r"\w+", node.value))
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) != "self":
-            found = {node.attr}
-        for name in found & set(REGULARIZERS):
+            found = {node.attr} - (OF_SEEDS if "wellposed_studies" in file.parts else set())
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            parts = [part for alias in node.names for part in alias.name.split(".")]
+            parts += (getattr(node, "module", None) or "").split(".")
+            found = {PARAMETERS.get(part, part) for part in parts}
+        elif isinstance(node, ast.Call) and not ast.unparse(node.func).startswith("torch."):
+            found = {keyword.arg for keyword in node.keywords}
+        for name in (found & set(REGULARIZERS)) - own:
             yield f"{file.name}:{node.lineno} names {name}"
 
 
-def test_no_module_names_a_regularizer() -> None:
+@pytest.mark.parametrize("package", SOURCES)
+def test_no_module_names_a_regularizer(package: str) -> None:
     """What a regularizer needs elsewhere, its class says."""
     elsewhere = [
         file
-        for name, file in modules("wellposed").items()
-        if name not in CONSTRUCTOR and not name.startswith("wellposed.regularizers")
+        for name, file in modules(package).items()
+        if name not in MAY_NAME and not name.startswith(NAMES)
     ]
+    assert len(elsewhere) > 20
     assert [line for file in elsewhere for line in named_regularizers(file)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from .regularizers.auxiliary import Tasks",
+        "from wellposed import Dropout",
+        "import wellposed.regularizers.dropout",
+        "given = dict(x=x, auxiliary=auxiliary)",
+        "on = 'l2' in strengths",
+        "f'Set {name}=0, or l1'",
+        "estimator.weight_decay",
+    ],
+)
+def test_a_name_is_seen(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(f'"""About dropout."""\n{line}\n')
+    assert len(list(named_regularizers(file))) == 1
+
+
+def test_a_class_may_name_itself(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("class Dropout:\n    why = 'set dropout=0, or l2'\n")
+    assert list(named_regularizers(file)) == ["module.py:2 names l2"]
 
 
 @pytest.mark.parametrize("folder", ["estimators", "studies", "tests", "benchmarks", "docs"])

@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._missing import fill_missing, refuse_missing
 from ._streams import generator
-from .regularizers.auxiliary import Tasks
+from ._tasks import Tasks
 from .training.request import of_mean_one
 from .unlabeled import parts_of, split_off
 
@@ -95,7 +95,7 @@ def validate(
     reset: bool,
     X_unlabeled: Any = None,
     uses_unlabeled: bool = False,
-    auxiliary: Any = None,
+    further_tasks: Any = None,
 ) -> Arrays:
     """Check X, y and weights, encode y, and leave out the rows of weight zero.
 
@@ -108,14 +108,14 @@ def validate(
     X_unlabeled : array-like or a tuple of some, optional
     uses_unlabeled : bool, default=False
         Whether rows without labels, in `X_unlabeled` and in X, are looked at.
-    auxiliary : array-like, optional
+    further_tasks : array-like, optional
         Targets of further tasks.
     """
     parts = []
     if uses_unlabeled:
         classes = not estimator.y_numeric
-        X, y, (sample_weight, auxiliary), others = split_off(
-            X, y, (sample_weight, auxiliary), classes, known_classes(estimator, reset)
+        X, y, (sample_weight, further_tasks), others = split_off(
+            X, y, (sample_weight, further_tasks), classes, known_classes(estimator, reset)
         )
         parts = [part for part in (*parts_of(X_unlabeled), others) if part is not None]
     y, there = fill_missing(y)
@@ -137,7 +137,7 @@ def validate(
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     weight = targets.weigh(y, weight)
-    tasks = None if auxiliary is None else Tasks.read(auxiliary, len(target))
+    tasks = None if further_tasks is None else Tasks.read(further_tasks, len(target))
     others = _unlabeled(estimator, parts, X.dtype)
     arrays = Arrays(X, target, weight, others, there, tasks)
     if there is not None and not there.any(1).all():

@@ -20,7 +20,14 @@ from ._execution import run
 from ._fitted import FittedNet
 from ._partial import all_or_nothing
 from ._targets import Targets
-from ._tasks import check_task_weights, refuse_callbacks, shares, table_of, warn_of_unseen
+from ._tasks import (
+    check_task_weights,
+    refuse_callbacks,
+    shares,
+    table_of,
+    tasks_argument,
+    warn_of_unseen,
+)
 from ._threads import in_one_thread
 from ._warn import warn
 from .networks import MLP, Network
@@ -91,7 +98,7 @@ class BaseNet(FittedNet):
         on = _checks.check_combination(self)
         if is_ensemble(self):
             given = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val}
-            given |= dict(X_unlabeled=X_unlabeled, auxiliary=auxiliary)  # noqa: C408
+            given |= {"X_unlabeled": X_unlabeled, tasks_argument(): auxiliary}
             fit_members(self, "fit", *all_apart(self, on, X, y, given))
             return self
         warm = self.warm_start and self.__sklearn_is_fitted__()

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._strengths import regularizers_on
+from ._tasks import tasks_argument
 from ._warn import warn
 from .networks import Network
 from .regularizers import PER_LAYER, REGULARIZERS, Ramp, Regularizer
@@ -233,7 +234,7 @@ def uses_tasks(estimator: Any, on: dict[str, Regularizer], given: Any = None) ->
             )
         return True
     if given is not None:
-        (name,) = (name for name, r in REGULARIZERS.items() if r.uses_tasks)
+        name = tasks_argument()
         warn(
             f"fit was given {name}=, and the parameter {name}, which weighs these tasks, is off: "
             f"they change nothing. Set {name}=1.0, or leave them out.",

@@ -2,12 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
+from ._missing import is_missing
 from ._warn import warn
+from .regularizers import REGULARIZERS
 from .training.request import of_mean_one
+
+
+@dataclass(frozen=True, eq=False)
+class Tasks:
+    """Encoded targets of further tasks.
+
+    Attributes
+    ----------
+    kinds : tuple of (str, int)
+        Loss and number of output units of each task.
+    target : ndarray of shape (n_samples, units)
+        Of all tasks side by side.
+    there : ndarray of bool, shape (n_samples, units)
+        Which are not missing.
+    """
+
+    kinds: tuple[tuple[str, int], ...]
+    target: np.ndarray
+    there: np.ndarray
+
+    @property
+    def n_units(self) -> int:
+        return self.target.shape[1]
+
+    def take(self, rows: np.ndarray) -> Tasks:
+        """Some of the rows."""
+        return Tasks(self.kinds, self.target[rows], self.there[rows])
+
+    def join(self, other: Tasks | None, n: int) -> Tasks:
+        """Rows of both; the other's n rows have no targets if it has none."""
+        target, there = np.zeros((n, self.n_units)), np.zeros((n, self.n_units), bool)
+        if other is not None:
+            target, there = other.target, other.there
+        joined = np.concatenate([self.target, target]), np.concatenate([self.there, there])
+        return Tasks(self.kinds, *joined)
+
+    @classmethod
+    def read(cls, given: Any, n: int) -> Tasks:
+        """Encode the columns of an array or frame with n rows.
+
+        Raises
+        ------
+        ValueError
+            If these are no columns of numbers or classes, one value a row.
+        """
+        columns = _columns(given)
+        if len(columns[0]) != n:
+            raise ValueError(
+                f"{tasks_argument()} has {len(columns[0])} rows and X has {n}. Give a value for "
+                "each row, NaN or None where it is missing."
+            )
+        parts = [_encoded(i, column) for i, column in enumerate(columns)]
+        there = [np.broadcast_to(t[:, None], target.shape) for _, target, t in parts]
+        targets = np.concatenate([target for _, target, _ in parts], axis=1)
+        kinds = tuple((loss, target.shape[1]) for loss, target, _ in parts)
+        return cls(kinds, targets, np.concatenate(there, axis=1))
+
+
+def tasks_argument() -> str:
+    """The argument of `fit` that has further tasks: the name of the parameter that weighs them."""
+    (name,) = (name for name, regularizer in REGULARIZERS.items() if regularizer.uses_tasks)
+    return name
 
 
 def warn_of_unseen(there: np.ndarray | None) -> None:
@@ -86,3 +152,53 @@ def check_task_weights(given: Any, n_tasks: int) -> np.ndarray | None:
             f"there are {n_tasks}, and one of them larger than 0."
         )
     return found
+
+
+def _columns(given: Any) -> list[np.ndarray]:
+    if hasattr(given, "columns") and hasattr(given, "iloc"):  # a frame, whose columns have types
+        columns = [_values(given.iloc[:, i]) for i in range(given.shape[1])]
+    else:
+        values = np.empty(0) if issparse(given) else np.asarray(given)
+        columns = [values] if values.ndim == 1 else list(values.T) if values.ndim == 2 else []
+    if issparse(given) or not columns:
+        raise ValueError(
+            f"{tasks_argument()} must be an array or frame with a row for each of X and a column a "
+            f"task; got {type(given).__name__}. Give ndarray.toarray() of a sparse one."
+        )
+    return columns
+
+
+def _values(series: Any) -> np.ndarray:
+    """Values of a frame's column: categories may be numbers, and are classes all the same."""
+    categorical = getattr(series.dtype, "name", "") == "category"
+    return np.asarray(series.astype(object) if categorical else series)
+
+
+def _encoded(i: int, column: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+    """Loss, targets (n, units) and which rows have one."""
+    there = ~is_missing(column)
+    seen = column[there]
+    if len({*seen.tolist()}) < 2:
+        raise ValueError(
+            f"Column {i} of {tasks_argument()} holds {sorted(map(str, {*seen.tolist()}))!r}; a "
+            "task needs two values that differ. Leave the column out."
+        )
+    if column.dtype.kind == "f" or all(isinstance(value, float | np.floating) for value in seen):
+        return "squared_error", _scaled(i, seen.astype(np.float64), there), there
+    names = seen.astype(str) if column.dtype.kind == "O" else seen
+    classes, index = np.unique(names, return_inverse=True)
+    one_hot = np.zeros((len(column), len(classes)))
+    one_hot[there, index] = 1.0
+    if len(classes) == 2:
+        return "logistic", one_hot[:, 1:], there
+    return "cross_entropy", one_hot, there
+
+
+def _scaled(i: int, seen: np.ndarray, there: np.ndarray) -> np.ndarray:
+    if not np.isfinite(seen).all():
+        raise ValueError(
+            f"Column {i} of {tasks_argument()} holds infinite numbers. Set them to NaN."
+        )
+    target = np.zeros((len(there), 1))
+    target[there, 0] = (seen - seen.mean()) / seen.std()
+    return target

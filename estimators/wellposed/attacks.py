@@ -23,7 +23,7 @@ from ._base import BaseNet
 from ._missing import fill_missing, refuse_missing
 from ._threads import in_one_thread
 from .ranges import Range
-from .regularizers.adversarial import climb
+from .regularizers.ascent import climb
 
 _ROWS = 512  # attacked at once
 _SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)

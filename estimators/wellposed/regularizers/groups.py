@@ -58,7 +58,7 @@ class GroupL1(Regularizer):
         if not network.inputs_have_columns:
             return (
                 "switches inputs off, and the first layer of this network does not have weights of "
-                "its own for each. Set group_l1=0, or use l1 or network='mlp'."
+                "its own for each. Set group_l1=0, or network='mlp'."
             )
         why = _wrong_groups(self.groups, network.n_inputs)
         return f"{why}. Change groups, or leave them out." if why else ""

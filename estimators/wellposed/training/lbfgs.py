@@ -119,7 +119,7 @@ def minimize_objective(
         "callback": record,
     }
     if all(r.has_l1_weight for r in requests[0].regularizers.values() if r.acts("prox")):
-        result = minimize(objective, theta, l1=_l1_weights(requests, theta), **how)
+        result = minimize(objective, theta, l1_weight=_l1_weights(requests, theta), **how)
     else:
         result = proximal.minimize(objective, objective.prox, theta, **how)
     checked.padding(make_regularizers(requests), result.theta)

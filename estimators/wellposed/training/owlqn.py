@@ -48,7 +48,7 @@ class Result(NamedTuple):
         Whether ``optimality <= tol``. If neither this nor `failed` holds, the problem ran into
         ``max_iter`` or no step made progress at the precision of the dtype.
     value : Tensor of shape (K,)
-        Objective F, with its l1 term.
+        Objective F, with its L1 term.
     optimality : Tensor of shape (K,)
         Largest absolute entry of the minimum-norm subgradient.
     failed : Tensor of shape (K,), bool
@@ -81,7 +81,7 @@ class Iteration(NamedTuple):
     theta: Tensor
 
 
-def pseudo_gradient(theta: Tensor, gradient: Tensor, l1: Tensor | None) -> Tensor:
+def pseudo_gradient(theta: Tensor, gradient: Tensor, l1_weight: Tensor | None) -> Tensor:
     """Return the minimum-norm subgradient of ``f + sum l1 |theta|``, f having this gradient.
 
     Andrew and Gao (2007), eq. 4. It is zero exactly at a minimum of a convex F.
@@ -89,7 +89,7 @@ def pseudo_gradient(theta: Tensor, gradient: Tensor, l1: Tensor | None) -> Tenso
     Parameters
     ----------
     theta, gradient : Tensor of shape (K, P)
-    l1 : Tensor of shape (K, P) or None
+    l1_weight : Tensor of shape (K, P) or None
         Weights >= 0.
 
     Examples
@@ -99,17 +99,17 @@ def pseudo_gradient(theta: Tensor, gradient: Tensor, l1: Tensor | None) -> Tenso
     >>> pseudo_gradient(theta, gradient, torch.ones(1, 3))
     tensor([[ 0., -2.,  0.]])
     """
-    if l1 is None:
+    if l1_weight is None:
         return gradient
-    at_zero = torch.sign(gradient) * (gradient.abs() - l1).clamp_(min=0.0)
-    return torch.where(theta == 0, at_zero, gradient + l1 * torch.sign(theta))
+    at_zero = torch.sign(gradient) * (gradient.abs() - l1_weight).clamp_(min=0.0)
+    return torch.where(theta == 0, at_zero, gradient + l1_weight * torch.sign(theta))
 
 
 def minimize(
     objective: Objective,
     theta: Tensor,
     *,
-    l1: Tensor | None,
+    l1_weight: Tensor | None,
     tol: float | Tensor,
     max_iter: int | Tensor,
     memory: int = 20,
@@ -127,8 +127,8 @@ def minimize(
         finite are taken as "too far" and the step is shortened.
     theta : Tensor of shape (K, P), float32 or float64
         Starts; P is a multiple of 16. Not changed.
-    l1 : Tensor of shape (K, P) or None
-        Weight >= 0 of every coordinate (0 on what is not penalised); None: no l1 term at all.
+    l1_weight : Tensor of shape (K, P) or None
+        Weight >= 0 of every coordinate (0 on what is not penalised); None: no L1 term at all.
     tol : float or Tensor of shape (K,)
         A problem is done when no entry of its minimum-norm subgradient exceeds this. Absolute, as
         in scikit-learn's lbfgs solvers, hence in the units of F over those of theta.
@@ -172,27 +172,27 @@ def minimize(
     >>> l1 = torch.tensor([[1.0], [5.0]]).expand(2, 16)
     >>> def half_square(x, active):
     ...     return 0.5 * ((x - 3) ** 2).sum(1), x - 3
-    >>> result = minimize(half_square, torch.zeros(2, 16), l1=l1, tol=1e-6, max_iter=100)
+    >>> result = minimize(half_square, torch.zeros(2, 16), l1_weight=l1, tol=1e-6, max_iter=100)
     >>> result.theta[:, 0]
     tensor([2., 0.])
     >>> result.converged
     tensor([True, True])
     """
     with torch.no_grad():
-        return _minimize(objective, theta, l1, tol, max_iter, memory, callback)
+        return _minimize(objective, theta, l1_weight, tol, max_iter, memory, callback)
 
 
 def _minimize(
     objective: Objective,
     theta: Tensor,
-    l1: Tensor | None,
+    l1_weight: Tensor | None,
     tol: float | Tensor,
     max_iter: int | Tensor,
     memory: int,
     callback: Callable[[Iteration], object] | None,
 ) -> Result:
     K = len(theta)
-    run = _Run.begin(objective, theta, l1, tol, max_iter, memory)
+    run = _Run.begin(objective, theta, l1_weight, tol, max_iter, memory)
     result = Result(
         theta.clone(),
         torch.zeros_like(run.n_iter),
@@ -224,7 +224,7 @@ class _Run:
     """The problems still on their way; every tensor has a row for each."""
 
     index: Tensor
-    l1: Tensor | None
+    l1_weight: Tensor | None
     tol: Tensor
     max_iter: Tensor
     pairs: Pairs
@@ -247,7 +247,7 @@ class _Run:
         cls,
         objective: Objective,
         theta: Tensor,
-        l1: Tensor | None,
+        l1_weight: Tensor | None,
         tol: float | Tensor,
         max_iter: int | Tensor,
         memory: int,
@@ -255,14 +255,14 @@ class _Run:
         K = len(theta)
         theta = theta.clone()
         index = torch.arange(K, device=theta.device)
-        l1 = None if l1 is None else l1.to(theta).expand_as(theta)
-        value, gradient = _evaluate(objective, theta, index, l1)
-        pseudo = pseudo_gradient(theta, gradient, l1)
+        l1_weight = None if l1_weight is None else l1_weight.to(theta).expand_as(theta)
+        value, gradient = _evaluate(objective, theta, index, l1_weight)
+        pseudo = pseudo_gradient(theta, gradient, l1_weight)
         optimality = pseudo.abs().amax(1)
         zeros = torch.zeros_like(index)
         run = cls(
             index=index,
-            l1=l1,
+            l1_weight=l1_weight,
             tol=torch.as_tensor(tol, dtype=torch.float64, device=theta.device).expand(K),
             max_iter=torch.as_tensor(max_iter, device=theta.device).expand(K),
             pairs=Pairs(theta, memory),
@@ -294,7 +294,7 @@ class _Run:
     def round(self, objective: Objective) -> tuple[Tensor, Tensor]:
         """Evaluate one trial point of every problem; say which stepped there and which are done."""
         trial = self._project(self.theta + self.step.unsqueeze(1) * self.direction)
-        value, gradient = _evaluate(objective, trial, self.index, self.l1)
+        value, gradient = _evaluate(objective, trial, self.index, self.l1_weight)
         moved = trial - self.theta
         slope = (self.pseudo * moved).sum(1)
         stepped, slope_there = self._accept(value, gradient, moved, slope)
@@ -303,7 +303,7 @@ class _Run:
         self.theta = _update(stepped, trial, self.theta)
         self.value = _update(stepped, value, self.value)
         self.gradient = _update(stepped, gradient, self.gradient)
-        self.pseudo = pseudo_gradient(self.theta, self.gradient, self.l1)
+        self.pseudo = pseudo_gradient(self.theta, self.gradient, self.l1_weight)
         self.optimality = self.pseudo.abs().amax(1)
         self.n_iter = self.n_iter + stepped
         done = self._idle(stepped) | (self.optimality <= self.tol) | (self.n_iter >= self.max_iter)
@@ -331,7 +331,7 @@ class _Run:
         self, value: Tensor, gradient: Tensor, moved: Tensor, slope: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Decide which trial points to step to; return that and F's slope there, along the step."""
-        inside = gradient if self.l1 is None else gradient + self.l1 * self.orthant
+        inside = gradient if self.l1_weight is None else gradient + self.l1_weight * self.orthant
         slope_there = (inside * moved).sum(1)
         fell = value <= self.value + _DECREASE * slope
         round_off = torch.finfo(value.dtype).eps ** (2 / 3)
@@ -350,24 +350,24 @@ class _Run:
 
     def _free(self) -> Tensor | None:
         """Mask [K, P] of the coordinates that can move: not at zero by force of l1."""
-        if self.l1 is None:
+        if self.l1_weight is None:
             return None
-        return ((self.theta != 0) | (self.pseudo != 0) | (self.l1 == 0)).to(self.theta)
+        return ((self.theta != 0) | (self.pseudo != 0) | (self.l1_weight == 0)).to(self.theta)
 
     def _project(self, theta: Tensor) -> Tensor:
         """Set to zero what left the orthant."""
-        if self.l1 is None:
+        if self.l1_weight is None:
             return theta
-        return torch.where((self.l1 > 0) & (theta * self.orthant <= 0), 0.0, theta)
+        return torch.where((self.l1_weight > 0) & (theta * self.orthant <= 0), 0.0, theta)
 
     def _aim(self, rows: Tensor, free: Tensor | None) -> None:
         """Give these rows a new direction, and the orthant it starts in."""
         length = (self.pseudo * self.pseudo).sum(1, keepdim=True).sqrt()
         direction = self.pairs.newton(self.pseudo, free, 1.0 / length)
-        if self.l1 is not None:
+        if self.l1_weight is not None:
             orthant = torch.where(self.theta != 0, self.theta, -self.pseudo).sign_()
             self.orthant = _update(rows, orthant, self.orthant)
-            outward = (self.l1 > 0) & (direction * self.pseudo >= 0)
+            outward = (self.l1_weight > 0) & (direction * self.pseudo >= 0)
             direction = torch.where(outward & (self.theta == 0), 0.0, direction)
             if not (descends := self._descends(direction)).all():
                 aligned = torch.where(outward, 0.0, direction)
@@ -390,10 +390,10 @@ def _update(rows: Tensor, new: Tensor, old: Tensor) -> Tensor:
 
 
 def _evaluate(
-    objective: Objective, theta: Tensor, index: Tensor, l1: Tensor | None
+    objective: Objective, theta: Tensor, index: Tensor, l1_weight: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Return F [k] and the gradient of its smooth part [k, P]."""
     with torch.enable_grad():
         value, gradient = objective(theta, index)
     value, gradient = value.detach(), gradient.detach()
-    return value if l1 is None else value + (l1 * theta.abs()).sum(1), gradient
+    return value if l1_weight is None else value + (l1_weight * theta.abs()).sum(1), gradient

@@ -7,6 +7,7 @@ regularizer in order, repetition by repetition, so that all differences along it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -118,14 +119,15 @@ class Axis:
 
 
 def word(regularizer: str) -> str:
-    """How a regularizer is written in a sentence.
+    """How a regularizer is written in a sentence: a norm, a letter with a number, in capitals.
 
     Examples
     --------
     >>> word("l2"), word("input_noise")
     ('L2', 'input noise')
     """
-    return {"l1": "L1", "l2": "L2"}.get(regularizer, regularizer.replace("_", " "))
+    parts = regularizer.split("_")
+    return " ".join(part.upper() if re.fullmatch(r"[a-z]\d", part) else part for part in parts)
 
 
 def saved_by_best(axes: Sequence[Axis], column: str = "error") -> Estimate:

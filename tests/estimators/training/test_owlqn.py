@@ -91,7 +91,7 @@ def test_elastic_net_and_lasso(n, p, correlation, l1_ratio):
     result = minimize(
         problem,
         problem.start,
-        l1=problem.penalty(alphas * l1_ratio),
+        l1_weight=problem.penalty(alphas * l1_ratio),
         tol=1e-10,
         max_iter=10_000,
     )
@@ -113,7 +113,7 @@ def test_ridge(n, p):
     X, y = make_regression(n, p, 0.9)
     alphas = np.array([1e-3, 1e-1, 10.0])
     problem = LeastSquares([X] * 3, [y] * 3, alphas)
-    result = minimize(problem, problem.start, l1=None, tol=1e-10, max_iter=5000)
+    result = minimize(problem, problem.start, l1_weight=None, tol=1e-10, max_iter=5000)
     assert result.converged.all()
     for theta, alpha in zip(result.theta.numpy(), alphas):
         reference = Ridge(n * alpha, solver="svd").fit(X, y)
@@ -142,7 +142,9 @@ def test_binary_logistic_regression(l1_ratio):
 
     l1 = alpha * l1_ratio * penalised.double()[None]
     start = torch.zeros(1, 32, dtype=torch.float64)
-    result = minimize(objective, start, l1=l1 if l1_ratio else None, tol=1e-10, max_iter=5000)
+    result = minimize(
+        objective, start, l1_weight=l1 if l1_ratio else None, tol=1e-10, max_iter=5000
+    )
     assert result.converged.all()
     reference = LogisticRegression(
         C=1 / (80 * alpha),
@@ -169,7 +171,7 @@ def test_multinomial_logistic_regression():
         return J, torch.autograd.grad(J.sum(), theta)[0]
 
     start = torch.zeros(1, 48, dtype=torch.float64)
-    result = minimize(objective, start, l1=None, tol=1e-10, max_iter=5000)
+    result = minimize(objective, start, l1_weight=None, tol=1e-10, max_iter=5000)
     assert result.converged.all()
     W = result.theta[0].unflatten(0, (3, 16)).numpy()
     reference = LogisticRegression(C=1 / (90 * 0.05), solver="newton-cg", tol=1e-14, max_iter=10**4)
@@ -191,7 +193,7 @@ def test_nonconvex_function_against_scipy():
     rng = np.random.default_rng(3)
     starts = np.zeros((12, 16))
     starts[:, :8] = rng.uniform(-1.5, 2, (12, 8))
-    result = minimize(rosenbrock, torch.as_tensor(starts), l1=None, tol=1e-8, max_iter=2000)
+    result = minimize(rosenbrock, torch.as_tensor(starts), l1_weight=None, tol=1e-8, max_iter=2000)
     assert result.converged.all()
     n_scipy = []
     for start, theta in zip(starts, result.theta.numpy()):
@@ -226,7 +228,9 @@ def test_stops_at_subgradient_optimality():
     X, y = make_regression(50, 100, 0.7)
     l1 = 0.05 * full_strength(X, y)
     problem = LeastSquares([X], [y], [0.0])
-    result = minimize(problem, problem.start, l1=problem.penalty([l1]), tol=1e-10, max_iter=5000)
+    result = minimize(
+        problem, problem.start, l1_weight=problem.penalty([l1]), tol=1e-10, max_iter=5000
+    )
     w = result.theta[0, :100].numpy()
     residual = X @ w + result.theta[0, 100].item() - y
     slope = X.T @ residual / 50
@@ -251,7 +255,7 @@ def test_a_problem_alone_and_in_any_stack_is_the_same_to_the_bit(dtype, p, with_
     def run(rows):
         part = problem.subset(rows)
         return minimize(
-            part, part.start, l1=None if l1 is None else l1[rows], tol=1e-4, max_iter=60
+            part, part.start, l1_weight=None if l1 is None else l1[rows], tol=1e-4, max_iter=60
         )
 
     together = run(torch.arange(64))
@@ -275,7 +279,7 @@ def test_objective_is_called_for_the_unfinished_only():
         seen.append(active)
         return problem(theta, active)
 
-    result = minimize(objective, problem.start, l1=None, tol=1e-9, max_iter=500)
+    result = minimize(objective, problem.start, l1_weight=None, tol=1e-9, max_iter=500)
     assert result.converged.all()
     assert sum(len(active) for active in seen) < 3 * len(seen)
     assert len({id(active) for active in seen}) <= 3
@@ -286,8 +290,8 @@ def test_objective_is_called_for_the_unfinished_only():
 def test_a_start_that_is_optimal_takes_no_step():
     X, y = make_regression(60, 20)
     problem = LeastSquares([X], [y], [0.1])
-    first = minimize(problem, problem.start, l1=None, tol=1e-9, max_iter=500)
-    again = minimize(problem, first.theta, l1=None, tol=1e-9, max_iter=500)
+    first = minimize(problem, problem.start, l1_weight=None, tol=1e-9, max_iter=500)
+    again = minimize(problem, first.theta, l1_weight=None, tol=1e-9, max_iter=500)
     assert again.converged.all()
     assert again.n_iter.item() == 0
     assert torch.equal(again.theta, first.theta)
@@ -299,7 +303,7 @@ def test_overwhelming_l1_leaves_the_intercept():
     l1 = problem.penalty([1.001 * full_strength(X, y)])
     start = torch.full_like(problem.start, 0.5)
     start[:, 21:] = 0.0
-    result = minimize(problem, start, l1=l1, tol=1e-10, max_iter=500)
+    result = minimize(problem, start, l1_weight=l1, tol=1e-10, max_iter=500)
     assert result.converged.all()
     assert not result.theta[0, :20].any()
     assert result.theta[0, 20].item() == pytest.approx(y.mean(), rel=1e-9)
@@ -310,13 +314,13 @@ def test_a_tolerance_below_round_off_ends_unconverged_and_right(with_l1):
     X, y = make_regression(60, 20)
     problem = LeastSquares([X], [y], [0.01], torch.float32)
     l1 = problem.penalty([0.1]) if with_l1 else None
-    result = minimize(problem, problem.start, l1=l1, tol=1e-30, max_iter=10**6)
+    result = minimize(problem, problem.start, l1_weight=l1, tol=1e-30, max_iter=10**6)
     assert not result.converged.any()
     assert not result.failed.any()
     assert result.n_iter.item() < 500
     exact = LeastSquares([X], [y], [0.01])
     l1 = exact.penalty([0.1]) if with_l1 else None
-    reference = minimize(exact, exact.start, l1=l1, tol=1e-10, max_iter=500)
+    reference = minimize(exact, exact.start, l1_weight=l1, tol=1e-10, max_iter=500)
     torch.testing.assert_close(result.theta.double(), reference.theta, rtol=1e-4, atol=1e-5)
 
 
@@ -330,7 +334,7 @@ def test_values_that_are_not_finite():
 
     start = torch.zeros(3, 16, dtype=torch.float64)
     start[:, 0] = torch.tensor([-1.0, 1e-3, 50.0])  # -log is NaN; long steps leave the domain
-    result = minimize(barrier, start, l1=None, tol=1e-10, max_iter=200)
+    result = minimize(barrier, start, l1_weight=None, tol=1e-10, max_iter=200)
     assert result.failed.tolist() == [True, False, False]
     assert result.converged.tolist() == [False, True, True]
     assert result.theta[0, 0].item() == -1.0
@@ -349,7 +353,7 @@ def test_a_fall_to_what_is_not_finite_is_no_step(value):
         fallen = torch.where(beyond, value, 0.5 * (x - 0.15).square().sum(1))
         return fallen, torch.where(beyond[:, None], math.nan, x - 0.15)
 
-    result = minimize(walled, torch.zeros(2, 16), l1=None, tol=1e-6, max_iter=100)
+    result = minimize(walled, torch.zeros(2, 16), l1_weight=None, tol=1e-6, max_iter=100)
     assert result.converged.all()
     torch.testing.assert_close(result.theta, torch.full((2, 16), 0.15), rtol=0, atol=1e-6)
 
@@ -367,7 +371,7 @@ def test_limits_and_callback_are_per_problem():
     result = minimize(
         problem,
         problem.start,
-        l1=None,
+        l1_weight=None,
         tol=torch.tensor([1e-10, 1e-2, 1e-10]),
         max_iter=torch.tensor([500, 500, 4]),
         callback=callback,
