@@ -50,21 +50,29 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 
 @pytest.fixture(scope="session")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with features.html, features.pdf and other.html, rendered once."""
-    folder = tmp_path_factory.mktemp("features")
-    make_project(
-        folder / "reports",
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Render a project of documents for tests that only read them; the folder they lie in."""
+
+    def make(**documents: str) -> Path:
+        folder = tmp_path_factory.mktemp("rendered")
+        project = make_project(folder / "reports", **documents)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rendering, "reports_folder", lambda: project)
+            rendering.render(
+                documents, engine="embedded", output_dir=folder / "out", results_dir=folder
+            )
+        return folder / "out"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def features(rendered: Callable[..., Path]) -> Path:
+    """The folder with features.html, features.pdf and index.html."""
+    return rendered(
         features=(FIXTURE / "features.qmd").read_text(encoding="utf-8"),
         index=HEAD + "## One\n\n[features](features.html)\n",
     )
-    patch = pytest.MonkeyPatch()
-    patch.setattr(rendering, "reports_folder", lambda: folder / "reports")
-    try:
-        rendering.render(engine="embedded", output_dir=folder / "out", results_dir=folder)
-    finally:
-        patch.undo()
-    return folder / "out"
 
 
 STUDY = """
@@ -85,7 +93,7 @@ def small(cell, x):
     return {{"y": float(x)}}
 
 
-@study.claim("True_ish.", at_least(1), source="7.1", **about)
+@study.claim("True_ish.", at_least(1), source="7.1; 7, introduction; Hoerl 1970", **about)
 def yes(results):
     return exact(2.0)
 

@@ -94,6 +94,10 @@ def test_what_is_drawn_agrees_with_the_verdicts(verdicts, width):
         "not run (1)",
     ]
     figure.canvas.draw()
+    heights = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert heights["l1"] == heights["l2"] + 1, "a family has one heading, its claims a line each"
+    assert heights["small"] > heights["l1"] + 1, "a claim that is none of them stands apart"
+    assert heights["within"] == heights["small"] + 1
 
 
 def test_the_figure_in_words(verdicts):

@@ -86,7 +86,8 @@ def test_verdicts_are_words_with_intervals(studies):
     _, finished = studies
     rows = cells(verdict_table(finished.verdicts))
     assert [row[0] for row in rows[1:]] == ["● held", "**✕ contradicted**", "**– not run**"]
-    assert rows[1][1:] == ["yes True_ish.", "2: x", "≥ 1", "7.1"]
+    source = "sec. 7.1; sec. 7, introduction; Hoerl 1970"
+    assert rows[1][1:] == ["yes True_ish.", "2: x", "≥ 1", source]
     assert "ZeroDivisionError" in rows[3][2]
 
 

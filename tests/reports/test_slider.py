@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import wellposed_studies.rendering as rendering
-from wellposed_studies.catalogue.bias_variance import page as bias_variance
+from wellposed_studies.catalogue.bias_variance import study
+from wellposed_studies.catalogue.bias_variance.setup import EPOCHS
+from wellposed_studies.loading.data import Selection
+from wellposed_studies.runner import run
+from wellposed_studies.study import Grid
 
 BROWSER = Path(__file__).with_name("test_browser.py")
+REPORTS = Path(__file__).parents[2] / "reports"
 HEAD = '---\ntitle: "T"\ntoc: false\n---\n'
 X = [0.0, 0.5, 1.0]
 DATA = {
@@ -63,8 +68,8 @@ def browser():
     return module
 
 
-@pytest.fixture
-def pages(project, tmp_path):
+@pytest.fixture(scope="module")
+def pages(rendered):
     """A page with the interactive figure, as HTML and as PDF."""
     cell = f"""
 ```{{python}}
@@ -82,8 +87,8 @@ Path("figures/s.json").write_text(json.dumps({DATA!r}))
 print('::: {{.interactive data="figures/s.json" script="slider"}}\\n' + shown + '\\n:::')
 ```
 """
-    project(one=HEAD + cell)
-    return rendering.render(["one"], engine="embedded", results_dir=tmp_path)
+    folder = rendered(one=HEAD + cell)
+    return folder / "one.html", folder / "one.pdf"
 
 
 @pytest.fixture
@@ -129,37 +134,61 @@ def test_without_scripts_and_in_the_pdf_there_is_the_still_figure(pages):
     assert "What changes?" in pypdf.PdfReader(pages[1]).pages[0].extract_text()
 
 
-class Finished:
-    """Stored fits of a study, as `Results` gives them."""
-
-    def __init__(self) -> None:
-        self.lines = dict(zip(SETTINGS, np.arange(3 * 4 * 5, dtype=float).reshape(3, 4, 5) / 7))
-
-    def __getitem__(self, experiment: str):
-        assert experiment == "independent"
-        return self
-
-    def data(self, name: str):
-        grid = np.linspace(-1, 1, 5)
-        return type("Data", (), {"X_line": grid[:, None] * [1, 0], "f_line": grid**2})
-
-    def stacked(self, name: str, data: str, regularizer: str, strength: float):
-        return pd.DataFrame({name: [self.lines[regularizer, strength]]})
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The study on its drawn data: two strengths of a regularizer, few repetitions and epochs."""
+    one = study.experiments["independent"]
+    grids = [
+        Grid({**g.factors, "strength": _two(g.factors["strength"])}, g.data) for g in one.grids
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        few = {"independent": replace(one, grids=tuple(grids), repetitions=3)}
+        patch.setattr(study, "experiments", few)
+        patch.setitem(EPOCHS, "regression", 12)
+        return run(Selection("bias-variance", "quick", 3), tmp_path_factory.mktemp("results"))
 
 
-SETTINGS = (("none", 0.0), ("l2", 0.1), ("l2", 1.0))
+def _two(strength):
+    values = getattr(strength, "quick", strength)
+    return [values[1], values[-1]] if hasattr(values, "__len__") else values
 
 
-def test_the_study_offers_its_stored_fits_unchanged(monkeypatch):
-    axis = type("Axis", (), {"settings": SETTINGS})
-    curve = pd.DataFrame({"estimate": [0.3, 0.2, 0.1]})
-    monkeypatch.setattr(bias_variance, "axis_at", lambda *_: axis)
-    monkeypatch.setattr(bias_variance, "estimates", lambda *_: curve)
-    finished = Finished()
-    offered = bias_variance.slider(finished)
-    assert [step["label"] for step in offered["steps"]] == ["off", "0.1", "1"]
-    for step, lines in zip(offered["steps"], finished.lines.values()):
+@pytest.mark.slow
+def test_the_report_steps_through_the_stored_fits_and_fetches_nothing(
+    trained, project, browser, tmp_path
+):
+    """The opening of the report's document and its section with the slider."""
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH (Debian: apt-get install chromium)")
+    document = (REPORTS / "bias-variance.qmd").read_text(encoding="utf-8")
+    opening, _ = document.split("```{python}\npage.opening(", 1)
+    section = re.search(r"^## What one sees.*?(?=^## )", document, re.DOTALL | re.MULTILINE)[0]
+    project(**{"bias-variance": opening + section})
+    results_dir = trained.folder.parents[2]
+    (page,) = rendering.render(
+        ["bias-variance"], ["html"], engine="embedded", results_dir=results_dir
+    )
+    fetched = "found.resources = view.performance.getEntriesByType('resource').map(e => e.name);"
+    moved = browser.probe(page, 1280, tmp_path, script=browser.script_of(MOVES + fetched))
+    assert moved["resources"] == []
+    assert moved["console"] == []
+    assert moved["kind"] == ["range", "0", "2", "1"]
+    assert moved["fits"] == 3
+    assert moved["numbers"]
+    estimates = trained.table("components", component="error", regularizer=["none", "l2"])
+    error = float(estimates.loc[estimates["strength"].idxmax(), "estimate"])
+    shown = re.search(r"error (\d[\d.]*)", moved["last"]["text"])[1]
+    assert float(shown) == pytest.approx(error, rel=0.005)
+
+
+def test_the_study_offers_its_stored_fits_unchanged(trained):
+    offered = study.sliders["fits"](trained)
+    stored = trained["independent"].stacked("line", regularizer=["none", "l2"])
+    stored = stored.sort_values("strength")["line"]
+    assert [step["label"] for step in offered["steps"]] == ["off", "0.0032", "0.32"]
+    for step, lines in zip(offered["steps"], stored, strict=True):
         assert np.allclose(step["lines"], lines, atol=5e-4)
         assert np.allclose(step["mean"], lines.mean(axis=0), atol=5e-4)
-    assert offered["curves"]["variance"] == [0.3, 0.2, 0.1]
-    assert len(offered["x"]) == len(offered["truth"]) == len(offered["steps"][0]["mean"]) == 5
+    variance = trained.table("components", component="variance", regularizer=["none", "l2"])
+    assert np.allclose(offered["curves"]["variance"], variance["estimate"], atol=1e-5)
+    assert len(offered["x"]) == len(offered["truth"]) == len(offered["steps"][0]["mean"])

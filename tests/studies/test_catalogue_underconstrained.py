@@ -80,6 +80,9 @@ def test_all_figures_are_drawn(finished: Results, tmp_path: Path) -> None:
     for name in finished.source.study.figures:
         figure = finished.figure(name)
         figure.savefig(tmp_path / f"{name}.svg")
+        if len(figure.axes) > 1:
+            lettered = "".join(ax.get_title("left")[:1] for ax in figure.axes)
+            assert "abcdef".startswith(lettered), name
         assert any(ax.get_ylabel() for ax in figure.axes), name
         if name not in ("spreads", "minimum-norm"):
             assert all(ax.get_xlabel() for ax in figure.axes), name

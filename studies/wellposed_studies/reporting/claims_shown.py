@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ def verdict_table(
             "Claim": (f"{code(row['claim'])} " if "claim" in row else "") + _statement(row),
             "Measured": _measured(row),
             "Required": required(row),
-            "Source": markdown(row["source"]),
+            "Source": _source(row["source"]),
         }
         if changes:
             cells["Last changed"] = _change(changes.get(row["statement"]))
@@ -124,6 +125,13 @@ def verdict_table(
 def required(row: Mapping[Any, Any]) -> str:
     """A claim's threshold as text."""
     return markdown(powers(row["threshold"]).replace("-", "−"))
+
+
+def _source(text: str) -> str:
+    """A claim's source, in which numbers of sections are called so."""
+    parts = text.split("; ")
+    section = re.compile(r"\d+(\.\d+)*(,|$)")
+    return "; ".join(f"{'sec. ' if section.match(part) else ''}{markdown(part)}" for part in parts)
 
 
 def _statement(row: Mapping[Any, Any]) -> str:

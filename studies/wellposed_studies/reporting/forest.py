@@ -1,10 +1,16 @@
-"""All claims of a study in one figure: intervals against thresholds, in groups."""
+"""All claims of a study in one figure: intervals against thresholds, in groups.
+
+What the claims of a family share, the measured quantity, is a heading above them. Each has a line
+of its own below it, since each is judged by itself: on a single line their intervals would lie on
+top of one another, and there would be no place for the name and the numbers of one that failed.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +32,8 @@ LOOK: dict[Standing, tuple[str, str, bool]] = {
 }
 NARROW = 3.7
 _ROW, _MARGIN = 0.185, 0.75
+#: Lines left free between a family and a single claim below it.
+_GAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,8 @@ def forest(verdicts: pd.DataFrame, width: float = WIDTH) -> Figure:
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
     parts = groups(verdicts)
-    n_lines = sum((len(group.rows) > 1) + len(group.rows) for group in parts)
+    gaps = _gaps(parts)
+    n_lines = sum(gaps) + sum(len(group.rows) for group in parts)
     height = _ROW * n_lines + _MARGIN
     figure = Figure(figsize=(width, height), layout=PlaceHolderLayoutEngine(True, True))
     wide = width >= 5
@@ -125,9 +134,9 @@ def forest(verdicts: pd.DataFrame, width: float = WIDTH) -> Figure:
     )
     _background(axes)
     y = -1.0
-    for group in parts:
+    for group, gap in zip(parts, gaps):
+        y += gap
         if len(group.rows) > 1:
-            y += 1
             _heading(figure, axes, y, group, width)
         first = y + 1
         for row, label, ends in zip(group.rows, labels(group), margins(group)):
@@ -144,6 +153,12 @@ def forest(verdicts: pd.DataFrame, width: float = WIDTH) -> Figure:
         _text(axes, 1.93, -0.95, "claimed", color="#52606d")
     _legend(figure, verdicts, width)
     return figure
+
+
+def _gaps(parts: Sequence[Group]) -> list[float]:
+    """Lines above the claims of each group: one for a heading, or less to set one claim apart."""
+    several = [False, *(len(group.rows) > 1 for group in parts)]
+    return [1.0 if this else _GAP * before for before, this in pairwise(several)]
 
 
 def _background(axes: Any) -> None:

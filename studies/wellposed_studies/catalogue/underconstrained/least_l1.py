@@ -8,7 +8,7 @@ import numpy as np
 
 from ...claims import Estimate, at_most, worst
 from ...escaping import mathtext
-from ...reporting.drawing import GREY, PALETTE, band
+from ...reporting.drawing import GREY, PALETTE, band, letters
 from ...study import Cell, Grid
 from .data import linear_problem
 from .linear import mse, regressor
@@ -103,8 +103,8 @@ def l1_support(results: Results) -> Estimate:
 
 @study.figure(
     "Does the L1 path end in the solution of basis pursuit?",
-    alt="Left: three falling straight lines on logarithmic axes, for sparse and dense drawn "
-    "truths and for a real table. Right: the number of weights rises from zero and levels off at "
+    alt="In a, three falling straight lines on logarithmic axes, for sparse and dense drawn "
+    "truths and for a real table. In b, the number of weights rises from zero and levels off at "
     "the number of rows, or at that of the true weights where these are few.",
     name="minimum-l1",
 )
@@ -132,4 +132,7 @@ def l1_paths(results: Results, figure: Figure) -> None:
     for ax in axes:
         ax.set(xscale="log", xlabel="L1 strength, share of the all-zero one")
         ax.invert_xaxis()
+    axes[0].set_title("towards the least 1-norm")
+    axes[1].set_title("sparsity")
+    letters(axes)
     axes[0].legend(loc="lower left")

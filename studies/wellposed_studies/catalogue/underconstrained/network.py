@@ -176,8 +176,7 @@ def _predictions(results: Results, name: str) -> dict[str, np.ndarray]:
 @study.figure(
     "How well-posed does a treatment make the problem, and how good?",
     alt="Points by treatment, no penalty and L2 by L-BFGS, no penalty and early stopping by Adam, "
-    "for the wave and for a real table: spread between seeds on the left, test error on the "
-    "right.",
+    "for the wave and for a real table: in a the spread between seeds, in b the test error.",
     height=2.8,
 )
 def spreads(results: Results, figure: Figure) -> None:

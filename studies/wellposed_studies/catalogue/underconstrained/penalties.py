@@ -120,8 +120,8 @@ def support_found(results: Results) -> Estimate:
 
 @study.figure(
     "When is L1 the better choice?",
-    alt="Left: the error of L1 is small where few weights matter and rises with their number; "
-    "that of L2 does not depend on it much, and the lines cross. Right: the share of true weights "
+    alt="In a, the error of L1 is small where few weights matter and rises with their number; "
+    "that of L2 does not depend on it much, and the lines cross. In b, the share of true weights "
     "that L1 finds falls with their number, the share of its weights that are true rises.",
     name="sparsity",
 )
@@ -144,6 +144,9 @@ def which_when(results: Results, figure: Figure) -> None:
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylabel("share, with L1")
     axes[1].set_ylim(0, 1.05)
+    axes[0].set_title("error at the best strength")
+    axes[1].set_title("selection by L1")
+    letters(axes)
     for ax in axes:
         ax.set(xscale="log", xlabel=f"true weights that are not zero, of {N_COLUMNS}")
         ax.legend()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...claims import Estimate, at_most, worst
-from ...reporting.drawing import GREY, PALETTE
+from ...reporting.drawing import GREY, PALETTE, letters
 from ...study import Cell
 from .data import linear_problem
 from .linear import regressor, relative
@@ -139,8 +139,8 @@ def l1_zeros(results: Results) -> Estimate:
 
 @study.figure(
     "Do fitted networks follow the formulas?",
-    alt="Left: points on four curves that rise from zero to one with the eigenvalue, later the "
-    "stronger the penalty. Right: points on a line that is zero between minus one and one "
+    alt="In a, points on four curves that rise from zero to one with the eigenvalue, later the "
+    "stronger the penalty. In b, points on a line that is zero between minus one and one "
     "threshold and parallel to the diagonal outside.",
     height=3.2,
     data="diabetes",
@@ -163,6 +163,7 @@ def filters(results: Results, figure: Figure) -> None:
     axes[1].set(xlim=(-4.3, 4.3), ylim=(-3.4, 3.4), title="L1 on principal axes")
     axes[1].set_xlabel("unpenalised weight, in thresholds α / H")
     axes[1].set_ylabel("weight with L1, in thresholds")
+    letters(axes)
     axes[1].legend(loc="upper left")
 
 
