@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import wellposed
-from wellposed.regularizers import REGULARIZERS
+from wellposed.regularizers import REGULARIZERS, Regularizer
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"wellposed": ROOT / "estimators", "wellposed_studies": ROOT / "studies"}
@@ -226,6 +226,16 @@ def named_regularizers(file: Path) -> Iterator[str]:
             found = {keyword.arg for keyword in node.keywords}
         for name in (found & set(REGULARIZERS)) - own:
             yield f"{file.name}:{node.lineno} names {name}"
+
+
+def named_classes(cls: type[Regularizer]) -> set[type[Regularizer]]:
+    """Subclasses of the library's that have a parameter."""
+    own = {cls} if cls.name and cls.__module__.startswith("wellposed.") else set()
+    return own.union(*map(named_classes, cls.__subclasses__()))
+
+
+def test_every_regularizer_is_listed() -> None:
+    assert named_classes(Regularizer) == set(REGULARIZERS.values())
 
 
 @pytest.mark.parametrize("package", SOURCES)

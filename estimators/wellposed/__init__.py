@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from joblib import register_parallel_backend
 
+from . import regularizers
 from .attacks import adversarial_examples, adversarial_score
 from .bias_variance import (
     BiasVarianceDisplay,
@@ -24,115 +25,29 @@ from .displays import RegularizationPathDisplay, TrainingCurveDisplay
 from .exceptions import DivergenceError
 from .net import NetClassifier, NetRegressor
 from .omp import OMPEncoder
-from .regularizers import (
-    EMA,
-    L1,
-    L2,
-    L2SP,
-    SAM,
-    SWA,
-    VAT,
-    ActivityKL,
-    ActivityL1,
-    Adversarial,
-    Augment,
-    Auxiliary,
-    Averaging,
-    ClipNorm,
-    Consistency,
-    CutMix,
-    DoubleBackprop,
-    DropConnect,
-    Dropout,
-    Entropy,
-    GaussianDropout,
-    GradientNoise,
-    GroupL1,
-    InputDropout,
-    InputNoise,
-    JacobianNorm,
-    LabelNoise,
-    LabelSmoothing,
-    MaxNorm,
-    MeanTeacher,
-    Mixup,
-    NonNegative,
-    NormConstraint,
-    Orthogonality,
-    PseudoLabel,
-    Ramp,
-    Regularizer,
-    Snapshots,
-    SpectralNorm,
-    StochasticDepth,
-    TangentProp,
-    WeightDecay,
-    WeightNoise,
-)
+from .regularizers import *  # noqa: F403
 from .search import Cocktail, cocktail
 from .tangent_metric import tangent_distance
 from .unlabeled import KeepUnlabeled, Unlabeled
 
 if TYPE_CHECKING:
+    from .saving import load, save
     from .together import fit_together
     from .together.backend import TogetherBackend
 
 __all__ = [
-    "EMA",
-    "L1",
-    "L2",
-    "L2SP",
-    "SAM",
-    "SWA",
-    "VAT",
-    "ActivityKL",
-    "ActivityL1",
-    "Adversarial",
-    "Augment",
-    "Auxiliary",
-    "Averaging",
     "BiasVarianceDisplay",
     "BiasVarianceResult",
-    "ClipNorm",
     "Cocktail",
-    "Consistency",
-    "CutMix",
     "DivergenceError",
-    "DoubleBackprop",
-    "DropConnect",
-    "Dropout",
-    "Entropy",
-    "GaussianDropout",
-    "GradientNoise",
-    "GroupL1",
-    "InputDropout",
-    "InputNoise",
-    "JacobianNorm",
     "KeepUnlabeled",
     "KnownTruth",
-    "LabelNoise",
-    "LabelSmoothing",
-    "MaxNorm",
-    "MeanTeacher",
-    "Mixup",
     "NetClassifier",
     "NetRegressor",
-    "NonNegative",
-    "NormConstraint",
     "OMPEncoder",
-    "Orthogonality",
-    "PseudoLabel",
-    "Ramp",
     "RegularizationPathDisplay",
-    "Regularizer",
-    "Snapshots",
-    "SpectralNorm",
-    "StochasticDepth",
-    "TangentProp",
     "TrainingCurveDisplay",
     "Unlabeled",
-    "WeightDecay",
-    "WeightNoise",
     "adversarial_examples",
     "adversarial_score",
     "bias_variance",
@@ -145,6 +60,7 @@ __all__ = [
     "save",
     "tangent_distance",
 ]
+__all__ += regularizers.__all__
 
 
 def __getattr__(name: str) -> Any:

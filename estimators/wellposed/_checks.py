@@ -16,7 +16,8 @@ from ._strengths import regularizers_on
 from ._tasks import tasks_argument
 from ._warn import warn
 from .networks import Network
-from .regularizers import PER_LAYER, REGULARIZERS, Ramp, Regularizer
+from .regularizers import REGULARIZERS, Ramp, Regularizer
+from .regularizers.base import PER_LAYER
 from .training.schedules import SCHEDULES, Schedule
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 from sklearn.utils._param_validation import Interval
 
-from .regularizers import PER_LAYER, Regularizer
+from .regularizers.base import PER_LAYER, Regularizer
 
 T = TypeVar("T")
 

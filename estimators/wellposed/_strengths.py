@@ -9,7 +9,8 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ._streams import PURPOSES
-from .regularizers import MOMENTS, REGULARIZERS, Ramp, Regularizer
+from .regularizers import REGULARIZERS, Ramp, Regularizer
+from .regularizers.base import MOMENTS
 
 
 def regularizers_on(estimator: Any) -> dict[str, Regularizer]:

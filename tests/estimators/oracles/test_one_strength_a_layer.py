@@ -14,7 +14,8 @@ from torch import nn
 
 from wellposed import NetClassifier, NetRegressor, fit_together
 from wellposed.networks import MLP
-from wellposed.regularizers import L2, PER_LAYER, REGULARIZERS, Regularizer
+from wellposed.regularizers import L2, REGULARIZERS, Regularizer
+from wellposed.regularizers.base import PER_LAYER
 from wellposed.training import train
 
 EXACT = {"solver": "lbfgs", "tol": 1e-10, "max_epochs": 100_000, "random_state": 0}
