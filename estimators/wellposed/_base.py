@@ -12,12 +12,20 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from . import _checks, _transfer
+from . import _transfer
 from ._arrays import Arrays, all_apart, hold_out, validate, validate_held_out
+from ._checks import check_combination, uses_tasks, uses_unlabeled
 from ._convergence import warn_of_lbfgs, warn_of_result
 from ._ensemble import check_going_on, fit_members, forget_members, is_ensemble
 from ._execution import run
 from ._fitted import FittedNet
+from ._network_checks import (
+    check_batches,
+    check_module,
+    check_network,
+    check_size,
+    check_tied,
+)
 from ._partial import all_or_nothing
 from ._targets import Targets
 from ._tasks import (
@@ -29,6 +37,7 @@ from ._tasks import (
     warn_of_unseen,
 )
 from ._threads import in_one_thread
+from ._values import hidden_sizes, number, schedule
 from ._warn import warn
 from .networks import MLP, Network
 from .regularizers import Regularizer
@@ -95,7 +104,7 @@ class BaseNet(FittedNet):
         DivergenceError
             If the loss stops being finite.
         """
-        on = _checks.check_combination(self)
+        on = check_combination(self)
         if is_ensemble(self):
             given = {"sample_weight": sample_weight, "X_val": X_val, "y_val": y_val}
             given |= {"X_unlabeled": X_unlabeled, tasks_argument(): auxiliary}
@@ -105,8 +114,8 @@ class BaseNet(FittedNet):
         if warm:
             check_going_on(self)
         forget_members(self)
-        dtype, uses = self._numpy_dtype(warm), _checks.uses_unlabeled(on, X_unlabeled)
-        tasks = auxiliary if _checks.uses_tasks(self, on, auxiliary) else None
+        dtype, uses = self._numpy_dtype(warm), uses_unlabeled(on, X_unlabeled)
+        tasks = auxiliary if uses_tasks(self, on, auxiliary) else None
         further = X_unlabeled, uses, tasks
         arrays = validate(self, X, y, sample_weight, dtype, not warm, *further)
         warn_of_unseen(arrays.there)
@@ -131,7 +140,7 @@ class BaseNet(FittedNet):
     @in_one_thread
     @_fit_context(prefer_skip_nested_validation=True)
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
-        on = _checks.check_combination(self)
+        on = check_combination(self)
         if is_ensemble(self):
             given = {"sample_weight": sample_weight}
             if "_named_classes" in vars(self):
@@ -142,8 +151,8 @@ class BaseNet(FittedNet):
         if not first:
             check_going_on(self)
         forget_members(self)
-        dtype, uses = self._numpy_dtype(not first), _checks.uses_unlabeled(on)
-        _checks.uses_tasks(self, on)
+        dtype, uses = self._numpy_dtype(not first), uses_unlabeled(on)
+        uses_tasks(self, on)
         arrays = validate(self, X, y, sample_weight, dtype, first, uses_unlabeled=uses)
         if first:
             request = self._request(on, arrays, None, self._draw_seed(), None)
@@ -201,8 +210,8 @@ class BaseNet(FittedNet):
         early = self.early_stopping
         network = network or self._make_network(arrays, seed)
         loss = self._targets.loss(target.shape[1])
-        _checks.check_batches(self, network, min(int(size), arrays.n))
-        _checks.check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
+        check_batches(self, network, min(int(size), arrays.n))
+        check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
         request = Request(
             network=network,
             loss=loss,
@@ -222,10 +231,10 @@ class BaseNet(FittedNet):
             validation=None if held_out is None else self._rows(held_out),
             patience=int(self.n_iter_no_change) if early else None,
             start=start,
-            schedule=_checks.schedule(self),
+            schedule=schedule(self),
             paces=_transfer.paces(self, network),
         )
-        _checks.check_network(self, request)
+        check_network(self, request)
         request.start = start or _transfer.start(self.start, request)
         if start and self.start is not None and any(r.uses_origin for r in on.values()):
             request.origin = _transfer.origin(self.start, request)
@@ -253,19 +262,19 @@ class BaseNet(FittedNet):
             from .networks.module import ModuleNetwork
 
             network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
-            _checks.check_module(self, network)
+            check_module(self, network)
             return network
-        hidden = _checks.hidden_sizes(self.hidden_layer_sizes)
+        hidden = hidden_sizes(self.hidden_layer_sizes)
         how = hidden, self.activation, bool(self.fit_intercept)
         more: dict[str, Any] = {
             "normalization": self.normalization,
             "skip": bool(self.skip),
-            "k_winners": _checks.number(self.k_winners),
+            "k_winners": number(self.k_winners),
         }
         if self.tied:
             from .networks.tied import TiedMLP
 
-            _checks.check_tied(self, (n_inputs, *hidden, n_outputs), more)
+            check_tied(self, (n_inputs, *hidden, n_outputs), more)
             return TiedMLP(n_inputs, n_outputs, *how)
         if self.network == "cnn":
             from .networks.conv import ConvNet, image_shape

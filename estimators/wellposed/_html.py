@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._checks import regularizers_on
+from ._strengths import regularizers_on
 
 
 def caption(estimator: Any) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from . import _checks
+from ._strengths import regularizers_on
+from ._values import shown
 from .regularizers import Ramp
 
 
@@ -37,14 +38,14 @@ def can_fit_partially(estimator: Any) -> bool:
         "learning_rate_schedule": estimator.learning_rate_schedule != "constant",
     }
     try:
-        on = _checks.regularizers_on(estimator)
+        on = regularizers_on(estimator)
     except (TypeError, ValueError):  # which the call itself will explain
         on = {}
     whole |= {n: r.needs_all_updates or isinstance(r.strength, Ramp) for n, r in on.items()}
     for name in (name for name, needed in whole.items() if needed):
         raise AttributeError(
             f"partial_fit makes one pass over the rows it is given, and "
-            f"{_checks.shown(estimator, name)} needs all rows or a whole training. Change "
+            f"{shown(estimator, name)} needs all rows or a whole training. Change "
             f"{name}, or use fit."
         )
     return True
