@@ -122,16 +122,16 @@ def rendered(studies, project):
     results, _ = studies
     first = "from wellposed_studies.reporting import open_page"
     cells = f"```{{python}}\n{first}\npage = open_page('one')\n```\n"
-    shown = (
-        "opening('More.')",
-        "claims('Still more.')",
-        "failures()",
-        "record()",
-        "all_claims()",
-    )
-    body = "\n".join(
-        f"## S{i}\n\n```{{python}}\npage.{call}\n```\n" for i, call in enumerate(shown)
-    )
+    body = """```{python}
+page.opening('More.')
+```
+
+```{python}
+#| output: asis
+print(page.claims('Sizes', 'Still more.'))
+print(page.closing('In no time.'))
+```
+"""
     project(one=f'---\ntitle: "One"\n---\n{cells}{body}\n', index='---\ntitle: "I"\n---\ntext\n')
     return rendering.render(["one"], engine="embedded", results_dir=results)
 
@@ -154,6 +154,10 @@ def test_a_page_of_any_study_renders_and_brings_its_files_along(rendered):
     assert '<nav class="neighbours"' in page
     assert 'href="index.html">All reports</a>' in page
     assert 'class="contradicted"' in page
+    assert "Sizes were set on runs with other seeds" in page
+    for name in ("sec-claims", "sec-manifest", "sec-all-claims"):
+        assert f'<section id="{name}"' in page
+        assert f'href="#{name}" id="toc-{name}"' in page
     assert "not in a git checkout" in page, "a study outside of one says so"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,17 @@ def test_a_document_repeats_no_question_and_describes_no_figure_again(name: str)
     for label, more in SHOWN.findall(text):
         assert figures[label].question not in more, label
     assert "fig-alt" not in text
+
+
+def runs_of_words(name: str, n: int = 8) -> set[str]:
+    """Every `n` words of a document that follow each other, imports left out."""
+    text = (REPORTS / f"{name}.qmd").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith(("from ", "import "))]
+    words = re.findall(r"[a-z]{2,}", " ".join(kept).lower())
+    return {" ".join(words[i : i + n]) for i in range(len(words) - n + 1)}
+
+
+def test_what_several_documents_say_is_said_by_the_page() -> None:
+    said = {name: runs_of_words(name) for name in names()}
+    for one, other in combinations(said, 2):
+        assert said[one] & said[other] == set(), (one, other)

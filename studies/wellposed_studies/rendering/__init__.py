@@ -23,9 +23,15 @@ line, so a report that renders here renders in Quarto. A report starts like this
     page.opening("What does each regularizer trade?", "Six panels, for L2, L1 ...")
     ```
 
-and ends with what all reports have: ``page.claims()`` and ``page.failures()`` in a section
-``## What held, and what did not {#sec-claims}``, ``page.record()`` in ``## How it was run``, and
-``page.all_claims()`` in ``## All claims {#sec-all-claims}``. `reporting` says what they show.
+and ends with the sections that all reports have::
+
+    ```{python}
+    #| output: asis
+    print(page.claims("Sizes"))
+    print(page.closing())
+    ```
+
+`reporting` says what they show.
 
 Front matter
     ``title``, ``subtitle``, ``description``, ``author``, ``date``, ``toc``. All else is in

@@ -4,9 +4,9 @@ A study's report is a few lines of Markdown around `open_page`::
 
     page = open_page("bias-variance")
 
-and then, each as the value of a cell, ``page.opening()``, ``page.figure(...)``,
-``page.claims()``, ``page.failures()``, ``page.record()`` and ``page.all_claims()``. They return
-Markdown that both engines know; files beside figures are written to `exhibit.FOLDER`.
+and then ``page.opening()`` and ``page.figure(...)``, each as the value of a cell, and the sections
+``page.claims(...)`` and ``page.closing()``, each printed in a cell with ``output: asis``. They
+return Markdown that both engines know; files beside figures are written to `exhibit.FOLDER`.
 """
 
 from __future__ import annotations

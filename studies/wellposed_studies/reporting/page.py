@@ -99,11 +99,15 @@ class Page:
         """A figure that a slider makes interactive, if the study has data for it."""
         return slider(self.results, name, self.figure(name, more))
 
-    def claims(self, note: str = "") -> Markdown:
-        """All claims in one figure, and how to read it.
+    def claims(self, tuned: str, note: str = "") -> Markdown:
+        """The section on all claims: a figure, how to read it, and what did not hold.
+
+        Print it in a cell with ``output: asis``, which headings need.
 
         Parameters
         ----------
+        tuned : str
+            What the study's author set by looking at runs with other seeds, such as "Sizes".
         note : str
             What else the intervals of this study mean, in Markdown.
         """
@@ -131,13 +135,29 @@ class Page:
             data=verdicts.assign(standing=[standing(row) for row in verdicts.to_dict("records")]),
             narrowed=forest(verdicts, NARROW),
         )
-        return Markdown(f"{figure}{HOW_TO_READ.format(note=note)}")
+        return Markdown(
+            "\n## What held, and what did not {#sec-claims}\n\n"
+            f"{tuned} were set on runs with other seeds, before the claims were tested.\n"
+            f"{figure}{HOW_TO_READ.format(note=note)}\n{not_held(verdicts)}\n"
+        )
 
-    def failures(self) -> Markdown:
-        """What did not hold, with what was measured."""
-        return not_held(self.results.verdicts)
+    def closing(self, how: str = "") -> Markdown:
+        """The sections that all reports end with: how it was run, all claims, references.
 
-    def record(self) -> Markdown:
+        Print it in a cell with ``output: asis``, which headings need.
+
+        Parameters
+        ----------
+        how : str
+            What else is to be said of how it was run, in Markdown.
+        """
+        return Markdown(
+            f"\n## How it was run {{#sec-manifest}}\n\n{how}\n{self._record()}"
+            f"\n## All claims {{#sec-all-claims}}\n{self._all_claims()}"
+            "\n## References {.unnumbered}\n\n::: {#refs}\n:::\n"
+        )
+
+    def _record(self) -> Markdown:
         """How to run it again, the data, and the record of the run."""
         results = self.results
         data = captioned(
@@ -151,7 +171,7 @@ class Page:
         said = f"\n\n- Data: {names}\n\n"
         return Markdown(f"{reproduce(results)}{said}{data}{run}")
 
-    def all_claims(self) -> Markdown:
+    def _all_claims(self) -> Markdown:
         """The table of all claims, and since when they stand as they do."""
         verdicts = self.results.verdicts
         changes = last_changes(self.results.source.path, verdicts["statement"])
