@@ -7,20 +7,29 @@ import re
 import runpy
 import shlex
 import subprocess
+import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.base import clone
 
 import wellposed_studies
-from wellposed import NetClassifier, NetRegressor
-from wellposed.regularizers import REGULARIZERS
+from wellposed import NetClassifier, NetRegressor, _parameters
+from wellposed.regularizers import REGULARIZERS, weights
 from wellposed_studies.cli import main
 from wellposed_studies.discovery import find, names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+GUIDE_BLOCKS = [
+    textwrap.dedent(code)
+    for code in re.findall(r"^ *```python\n(.*?)^ *```$", GUIDE, re.MULTILINE | re.DOTALL)
+]
 STUDY = next(code for _, code in BLOCKS if code.startswith("# my_study.py"))
 COMMANDS = [
     line for kind, code in BLOCKS if kind == "console" for line in code.splitlines() if line
@@ -107,9 +116,7 @@ def test_the_own_study_runs_and_its_claim_holds(
 def test_the_study_of_the_guide_for_contributors_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    code = next(block for block in blocks if "Study(" in block)
+    code = next(block for block in GUIDE_BLOCKS if "Study(" in block)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "help_study.py").write_text(code, encoding="utf-8")
     done = CliRunner().invoke(main, ["run", "./help_study.py", "-q"], catch_exceptions=False)
@@ -118,6 +125,32 @@ def test_the_study_of_the_guide_for_contributors_runs(
     results = wellposed_studies.load("./help_study.py", "results")
     assert results.verdicts["verdict"].tolist() != ["not run"]
     assert results.figure("strengths").axes[0].get_xlabel() == "L2 strength"
+
+
+def test_the_regularizer_of_the_guide_for_contributors_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its class stands in the file of its family, its parameter beside the others."""
+    code = next(block for block in GUIDE_BLOCKS if "(Regularizer)" in block)
+    (line,) = re.findall(r"`(decorrelation: Strength = .*?)`", GUIDE)
+    names = {**vars(weights), "__name__": "guide"}
+    exec(compile(code, "CONTRIBUTING.md", "exec", annotations.compiler_flag), names)
+    toy = names["Decorrelation"]
+    monkeypatch.setitem(REGULARIZERS, toy.name, toy)
+    names |= vars(_parameters) | {"r": SimpleNamespace(Decorrelation=toy), "Net": NetRegressor}
+    exec(f"@declared\nclass Toy(Net):\n    {line}", names)
+    Toy = names["Toy"]
+    assert Toy().decorrelation == 0.0
+    with pytest.raises(ValueError, match="'decorrelation' parameter of Toy must be"):
+        Toy(decorrelation=-1.0).fit([[0.0], [1.0]], [0.0, 1.0])
+
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    net = Toy((5,), decorrelation=0.3, max_epochs=2, random_state=0).fit(X, X @ np.eye(3)[:, :2])
+    products = [np.triu(w.T @ w, 1) for w in net.coefs_]
+    expected = 0.15 * sum((p**2).sum() for p in products)
+    assert net.objective_parts_["decorrelation"][-1] == pytest.approx(expected, rel=1e-12)
+    without = clone(net).set_params(decorrelation=0.0).fit(X, X @ np.eye(3)[:, :2])
+    assert not np.array_equal(net.coefs_[0], without.coefs_[0])
 
 
 def test_the_tables_are_those_of_the_classes() -> None:

@@ -71,7 +71,7 @@ class Hides(Regularizer):
     (NothingKept(), "'NothingKept' object has no attribute 'strength'; the constructor of a"),
     (OptionNotKept(), "'OptionNotKept' object has no attribute 'power'; the constructor of a"),
     (with_methods(), "Mine takes part in no moment of a step, so that it would change nothing"),
-    (with_methods(penalty=squares), "Write at least one of the methods batch, mask, perturb, ter"),
+    (with_methods(penalty=squares), "Write at least one of the methods mask, batch, perturb, ter"),
     (with_methods(gradient=squares), "Mine takes part in no moment of a step"),
     (L2("0.1"), "The 'strength' parameter of L2 must be a float in the range [0.0, inf), a li"),
     (L2(""), "The 'strength' parameter of L2 must be"),

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 #: The moments of a step, in their order.
 MOMENTS = (
-    "batch",
     "mask",
+    "batch",
     "perturb",
     "term",
     "value",
@@ -74,8 +74,8 @@ class Regularizer(BaseEstimator):
 
     One step of the training reads, for the regularizers that are on, in their order::
 
-        batch  <- batch(batch, model)              what the networks are shown
         masks  <- mask(layer)                      what hidden activations are multiplied by
+        batch  <- batch(batch, model)              what the networks are shown
         theta' <- perturb(theta, gradient)         where the gradient is taken
         g      <- d/dtheta' [ J(theta'; batch) + term(model, batch) ]
         g      <- g + gradient(weights)            of the penalty value(weights)
@@ -86,9 +86,12 @@ class Regularizer(BaseEstimator):
         project(weights)
         follow(theta, n_updates)
 
-    and what is validated and kept is ``result(k, theta, n_updates)``. A subclass implements the
+    and what is validated and kept is ``result(k, theta, n_updates)``, or the mean prediction of the
+    networks ``members(k, n_updates)`` that were put aside on the way. A subclass implements the
     moments it takes part in, and no other is called. The gradient of J alone is computed by hand;
     where there is a term, autograd differentiates J and the terms through the same forward pass.
+    A penalty that has ``prox`` has no ``gradient`` besides; lbfgs takes it by ``prox`` as well, or
+    orthant by orthant if ``l1_weight()`` says that it is a weighted L1 norm.
 
     Networks are padded with zeros to multiples of 16. What a subclass adds to padding is refused;
     gradients of autograd leave it out.
