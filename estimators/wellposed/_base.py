@@ -12,37 +12,20 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from . import _transfer
 from ._arrays import Arrays, all_apart, hold_out, validate, validate_held_out
 from ._checks import check_combination, uses_tasks, uses_unlabeled
 from ._convergence import warn_of_lbfgs, warn_of_result
 from ._ensemble import check_going_on, fit_members, forget_members, is_ensemble
 from ._execution import run
 from ._fitted import FittedNet
-from ._network_checks import (
-    check_batches,
-    check_module,
-    check_network,
-    check_size,
-    check_tied,
-)
 from ._partial import all_or_nothing
+from ._requests import make_network, make_request, torch_dtype
 from ._targets import Targets
-from ._tasks import (
-    check_task_weights,
-    refuse_callbacks,
-    shares,
-    table_of,
-    tasks_argument,
-    warn_of_unseen,
-)
+from ._tasks import refuse_callbacks, tasks_argument, warn_of_unseen
 from ._threads import in_one_thread
-from ._values import hidden_sizes, number, schedule
 from ._warn import warn
-from .networks import MLP, Network
-from .regularizers import Regularizer
 from .training.evaluation import evaluate
-from .training.request import Outcome, Request, Rows, State
+from .training.request import Outcome, Request, State
 from .training.setup import initial_theta
 
 
@@ -127,7 +110,7 @@ class BaseNet(FittedNet):
         if self.early_stopping and held_out is None:
             strata = self._targets.strata(arrays.target)
             arrays, held_out = hold_out(arrays, self.validation_fraction, strata, seed)
-        request = self._request(on, arrays, held_out, seed, start, network)
+        request = make_request(self, on, arrays, held_out, seed, start, network)
         outcome = self._run(request)
         final = outcome
         if self.retrain is not None:
@@ -155,10 +138,10 @@ class BaseNet(FittedNet):
         uses_tasks(self, on)
         arrays = validate(self, X, y, sample_weight, dtype, first, uses_unlabeled=uses)
         if first:
-            request = self._request(on, arrays, None, self._draw_seed(), None)
+            request = make_request(self, on, arrays, None, self._draw_seed(), None)
         else:
             start = self._go_on(arrays, afresh=False)
-            request = self._request(on, arrays, None, self._seed, start, self._network)
+            request = make_request(self, on, arrays, None, self._seed, start, self._network)
         request.max_epochs = 1
         outcome = self._run(request)
         if not first:
@@ -186,105 +169,12 @@ class BaseNet(FittedNet):
         """Return where training goes on, with the optimiser's running averages unless `afresh`."""
         self._check_same_network(arrays)
         state = self._state
-        place: dict[str, Any] = {"dtype": _torch_dtype(arrays.X), "device": self.device}
+        place: dict[str, Any] = {"dtype": torch_dtype(arrays.X), "device": self.device}
         if afresh:
             return State(state.theta.to(**place), [], 0, state.buffers)
         slots = state.slots if self.solver == self._made_by.solver else []
         slots = [slot.to(**place) for slot in slots]
         return State(state.theta.to(**place), slots, state.n_updates, state.buffers)
-
-    def _request(
-        self,
-        on: dict[str, Regularizer],
-        arrays: Arrays,
-        held_out: Arrays | None,
-        seed: int,
-        start: State | None,
-        network: Network | None = None,
-    ) -> Request:
-        X, target, unlabeled = arrays.X, arrays.target, arrays.unlabeled
-        full = self.solver == "lbfgs" or self.batch_size is None
-        size: Any = arrays.n if full else 200 if self.batch_size == "auto" else self.batch_size
-        no_target = np.zeros((0 if unlabeled is None else unlabeled.shape[0], 0))
-        size_of_unlabeled = self._size_of_unlabeled(len(no_target), full, size)
-        early = self.early_stopping
-        network = network or self._make_network(arrays, seed)
-        loss = self._targets.loss(target.shape[1])
-        check_batches(self, network, min(int(size), arrays.n))
-        check_size(self, network, min(int(size), arrays.n), X.dtype.itemsize)
-        request = Request(
-            network=network,
-            loss=loss,
-            rows=self._rows(arrays),
-            seed=seed,
-            solver=self.solver,
-            learning_rate=float(self.learning_rate),
-            momentum=float(self.momentum) if self.solver == "sgd" else 0.0,
-            batch_size=int(size),
-            max_epochs=int(self.max_epochs),
-            tol=float(self.tol),
-            init=self.init,
-            regularizers=on,
-            n_task_units=0 if arrays.tasks is None else arrays.tasks.n_units,
-            unlabeled=None if unlabeled is None else self._rows(Arrays(unlabeled, no_target, None)),
-            unlabeled_batch_size=int(size_of_unlabeled),
-            validation=None if held_out is None else self._rows(held_out),
-            patience=int(self.n_iter_no_change) if early else None,
-            start=start,
-            schedule=schedule(self),
-            paces=_transfer.paces(self, network),
-        )
-        check_network(self, request)
-        request.start = start or _transfer.start(self.start, request)
-        if start and self.start is not None and any(r.uses_origin for r in on.values()):
-            request.origin = _transfer.origin(self.start, request)
-        return request
-
-    def _size_of_unlabeled(self, n: int, full: bool, size: int) -> int:
-        given = self.unlabeled_batch_size
-        if given is None or (given == "auto" and full):
-            return max(n, 1)
-        return size if given == "auto" else int(given)
-
-    def _rows(self, arrays: Arrays) -> Rows:
-        task_weights = None
-        if arrays.target.shape[1]:  # but for rows without labels
-            n_tasks = self._targets.n_tasks(arrays.target.shape[1])
-            task_weights = check_task_weights(self.task_weights, n_tasks)
-        counts = shares(arrays.there, arrays.weight, task_weights, arrays.n)
-        tasks = None if arrays.tasks is None else table_of(arrays.tasks, arrays.weight)
-        place = _torch_dtype(arrays.X), torch.device(self.device)
-        return Rows.from_arrays(*arrays[:3], *place, counts, tasks)
-
-    def _make_network(self, arrays: Arrays, seed: int) -> Network:
-        X, n_inputs, n_outputs = arrays.X, arrays.X.shape[1], arrays.n_outputs
-        if callable(self.network):
-            from .networks.module import ModuleNetwork
-
-            network = ModuleNetwork(self.network, n_inputs, n_outputs, seed, _torch_dtype(X))
-            check_module(self, network)
-            return network
-        hidden = hidden_sizes(self.hidden_layer_sizes)
-        how = hidden, self.activation, bool(self.fit_intercept)
-        more: dict[str, Any] = {
-            "normalization": self.normalization,
-            "skip": bool(self.skip),
-            "k_winners": number(self.k_winners),
-        }
-        if self.tied:
-            from .networks.tied import TiedMLP
-
-            check_tied(self, (n_inputs, *hidden, n_outputs), more)
-            return TiedMLP(n_inputs, n_outputs, *how)
-        if self.network == "cnn":
-            from .networks.conv import ConvNet, image_shape
-
-            return ConvNet(image_shape(n_inputs), n_outputs, *how, **more)
-        if any(more.values()):
-            from .networks.residual import ResidualMLP
-
-            return ResidualMLP(n_inputs, n_outputs, *how, **more)
-        return MLP(n_inputs, n_outputs, *how)
 
     def _run(self, request: Request) -> Outcome:
         self.__dict__.pop("_net", None)
@@ -320,7 +210,7 @@ class BaseNet(FittedNet):
         together, on = arrays.join(held_out), request.regularizers
         if self.retrain != "continue":
             network = request.network if request.start else None
-            again = self._request(on, together, None, request.seed, request.start, network)
+            again = make_request(self, on, together, None, request.seed, request.start, network)
             again.plan = again.planned
             if self.retrain == "passes":
                 again.max_epochs = outcome.best_epoch or 1
@@ -330,7 +220,8 @@ class BaseNet(FittedNet):
                 again.max_epochs = again.max_updates
             return self._run(again)
         target, _ = evaluate(request.network, request.loss, outcome.state.theta, request.rows)
-        again = self._request(on, together, held_out, request.seed, outcome.state, request.network)
+        start, network = outcome.state, request.network
+        again = make_request(self, on, together, held_out, request.seed, start, network)
         again.patience, again.validation_target = None, target
         first = request.origin
         again.origin = initial_theta(request).numpy(force=True) if first is None else first
@@ -351,7 +242,7 @@ class BaseNet(FittedNet):
             same = getattr(self._network, "same_as", None)
             go_on = same is not None and same(self.network, self.n_features_in_, n_outputs)
         else:
-            go_on = self._make_network(arrays, 0) == self._network
+            go_on = make_network(self, arrays, 0) == self._network
         if not go_on:
             raise ValueError(
                 "A warm start goes on with the fitted network, and the parameters or the number of "
@@ -378,7 +269,3 @@ class BaseNet(FittedNet):
             params = self.get_params(deep=False)
             learned = {name: value for name, value in vars(self).items() if name not in params}
             self._members = [{**learned, "_state": member} for member in final.members]
-
-
-def _torch_dtype(X: np.ndarray) -> torch.dtype:
-    return torch.float32 if X.dtype == np.float32 else torch.float64

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .base import row_norms
+from .numerics import row_norms
 
 _STRIDE = 2.5  # radii that the steps of an attack could go together (Madry et al. 2018)
 

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from .._streams import generator
 from ..ranges import Range
 from . import images
-from .base import Regularizer, uniform
+from .base import Regularizer
+from .numerics import uniform
 
 if TYPE_CHECKING:
     from .._streams import Stream

@@ -373,14 +373,3 @@ def _fingerprint(option: Any) -> Any:
         return joblib.hash(option)
     except (pickle.PicklingError, AttributeError, TypeError):
         return id(option)
-
-
-def uniform(bits: Tensor, dtype: torch.dtype) -> Tensor:
-    """Numbers in (0, 1) of 16 random bits each."""
-    return (bits.to(dtype) + (2.0**15 + 0.5)) / 2.0**16
-
-
-def row_norms(x: Tensor) -> Tensor:
-    """2-norms over dimension 1, which is kept; never zero, and free of over- and underflow."""
-    largest = x.abs().amax(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-    return largest * (x / largest).square().sum(1, keepdim=True).sqrt().clamp_min(1.0)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from ..ranges import Range
-from .base import Regularizer, row_norms
+from .base import Regularizer
+from .numerics import row_norms
 
 if TYPE_CHECKING:
     from ..training.setting import Setting

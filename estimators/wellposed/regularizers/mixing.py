@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from ..networks import Network
 from . import images
-from .base import Regularizer, uniform
+from .base import Regularizer
+from .numerics import uniform
 
 if TYPE_CHECKING:
     from ..training.model import Batch, Model

@@ -15,7 +15,8 @@ from torch import Tensor
 from ..networks import Network
 from ..networks.losses import OF_CLASSES
 from ..ranges import Range
-from .base import Regularizer, row_norms
+from .base import Regularizer
+from .numerics import row_norms
 
 if TYPE_CHECKING:
     from ..training.model import Batch, Model

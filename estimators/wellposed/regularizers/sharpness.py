@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .base import Regularizer, row_norms
+from .base import Regularizer
+from .numerics import row_norms
 
 
 class SAM(Regularizer):

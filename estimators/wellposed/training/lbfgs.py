@@ -13,8 +13,9 @@ from . import checked, proximal
 from .batches import Batches
 from .divergence import or_own
 from .gradient import Gradient
+from .minimization import Iteration
 from .model import Model, Weights
-from .owlqn import Iteration, minimize
+from .owlqn import minimize
 from .paces import frozen
 from .request import Abandoned, Outcome, Request, State
 from .setup import by_moment, initial_theta, make_regularizers

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .owlqn import Iteration, Objective, Result
+from .minimization import Iteration, Objective, Result
 
 #: ``prox(x, step, active)`` makes the proximal step of h in place, step [k, 1], and returns h [k].
 Prox = Callable[[Tensor, Tensor, Tensor], Tensor]
