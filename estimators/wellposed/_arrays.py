@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array, issparse, vstack
@@ -13,8 +13,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ._missing import fill_missing, refuse_missing
 from ._streams import generator
 from ._tasks import Tasks
+from .regularizers import Regularizer
 from .training.request import of_mean_one
 from .unlabeled import parts_of, split_off
+
+if TYPE_CHECKING:
+    from ._base import BaseNet
 
 _DENSE_BYTES = (
     1 << 26
@@ -87,7 +91,7 @@ class Arrays(NamedTuple):
 
 
 def validate(
-    estimator: Any,
+    estimator: BaseNet,
     X: Any,
     y: Any,
     sample_weight: Any,
@@ -156,7 +160,7 @@ def validate(
     return arrays if positive.all() else arrays.take(positive)
 
 
-def _unlabeled(estimator: Any, parts: list[Any], dtype: Any) -> Any:
+def _unlabeled(estimator: BaseNet, parts: list[Any], dtype: Any) -> Any:
     """Check rows without labels and stack them on one another."""
     if not parts:
         return None
@@ -170,13 +174,13 @@ def _unlabeled(estimator: Any, parts: list[Any], dtype: Any) -> Any:
     return (sparse_vstack if any(map(issparse, checked)) else np.concatenate)(checked)
 
 
-def known_classes(estimator: Any, reset: bool) -> Any:
+def known_classes(estimator: BaseNet, reset: bool) -> Any:
     """Classes that are known before y is read, or None."""
     return getattr(estimator, "_named_classes" if reset else "classes_", None)
 
 
 def all_apart(
-    estimator: Any, on: dict[str, Any], X: Any, y: Any, given: dict[str, Any]
+    estimator: BaseNet, on: dict[str, Regularizer], X: Any, y: Any, given: dict[str, Any]
 ) -> tuple[Any, Any, dict[str, Any]]:
     """X and y without the rows that y marks as unlabelled, which join those that are given."""
     if not any(r.uses_unlabeled for r in on.values()):
@@ -189,7 +193,7 @@ def all_apart(
 
 
 def validate_held_out(
-    estimator: Any, X_val: Any, y_val: Any, like: Arrays, sample_weight: Any = None
+    estimator: BaseNet, X_val: Any, y_val: Any, like: Arrays, sample_weight: Any = None
 ) -> Arrays | None:
     """Check validation rows, which must look like the training rows `like`.
 

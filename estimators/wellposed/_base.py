@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -251,7 +250,7 @@ class BaseNet(FittedNet):
 
     def _set_fitted(self, request: Request, outcome: Outcome, final: Outcome) -> None:
         self._network, self._seed, self._state = request.network, request.seed, final.state
-        self._made_by = replace(request, rows=None, unlabeled=None, validation=None, start=None)
+        self._made_by = request.without_rows()
         self.n_iter_ = final.n_epochs
         self.loss_curve_ = final.loss_curve
         self.loss_ = final.loss_curve[-1]

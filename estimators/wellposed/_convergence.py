@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean, pvariance
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -12,12 +12,15 @@ from ._warn import warn
 from .training.evaluation import constant_losses, evaluate
 from .training.request import Outcome, Request
 
+if TYPE_CHECKING:
+    from ._parameters import Parameters
+
 _NOTHING_LEARNED = 1.1  # times the loss of a constant prediction
 _FAR = 1e3  # likewise, of a network without biases
 _FALLING = 0.01  # of the loss of a constant prediction, in a tenth of the epochs
 
 
-def warn_of_lbfgs(estimator: Any, request: Request, outcome: Outcome) -> None:
+def warn_of_lbfgs(estimator: Parameters, request: Request, outcome: Outcome) -> None:
     """Say why lbfgs stopped above its tolerance."""
     spent = outcome.n_epochs >= request.max_epochs
     advice = "Raise max_epochs or tol" if spent else "Raise tol, use dtype='float64'"
@@ -30,7 +33,9 @@ def warn_of_lbfgs(estimator: Any, request: Request, outcome: Outcome) -> None:
     )
 
 
-def warn_of_result(estimator: Any, request: Request, outcome: Outcome, final: Outcome) -> None:
+def warn_of_result(
+    estimator: Parameters, request: Request, outcome: Outcome, final: Outcome
+) -> None:
     """Say so where a network has learned nothing, or was still learning when its epochs ended.
 
     It has learned nothing where its loss on the training rows is more than 1.1 times that of the
@@ -90,7 +95,7 @@ def _warn_if_falling(request: Request, outcome: Outcome, constant: float) -> Non
     )
 
 
-def _advice(estimator: Any, request: Request, final: Outcome, above_zero: bool) -> str:
+def _advice(estimator: Parameters, request: Request, final: Outcome, above_zero: bool) -> str:
     rate = estimator.learning_rate
     overshoots = [r.overshoots(rate, request.solver) for r in request.regularizers.values()]
     if any(overshoots):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -20,13 +20,16 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples
 from ._missing import accuracy, r_squared
 from ._strengths import regularizers_on
 
+if TYPE_CHECKING:
+    from ._base import BaseNet
+
 _MAX_SEED = np.iinfo(np.int32).max
 _CURVES = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
 _OUT_OF_BAG = ("oob_score_", "oob_decision_function_", "oob_prediction_")
 _NOT_ITS_OWN = ("best_epoch_", "random_state")
 
 
-def is_ensemble(estimator: Any) -> bool:
+def is_ensemble(estimator: BaseNet) -> bool:
     """Whether an estimator is several networks, or one of rows drawn anew."""
     return bool(estimator.n_members > 1 or estimator.bootstrap)
 
@@ -50,7 +53,7 @@ def pooled(loss: str, z: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------------- fitting
 
 
-def fit_members(estimator: Any, method: str, X: Any, y: Any, given: Mapping[str, Any]) -> None:
+def fit_members(estimator: BaseNet, method: str, X: Any, y: Any, given: Mapping[str, Any]) -> None:
     """Fit all members by `method`, "fit" or "partial_fit", side by side."""
     for name, regularizer in regularizers_on(estimator).items():
         if regularizer.has_members:
@@ -78,11 +81,11 @@ def fit_members(estimator: Any, method: str, X: Any, y: Any, given: Mapping[str,
         _score_out_of_bag(estimator, fitted, rows, X, y)
 
 
-def _fit(net: Any, method: str, X: Any, y: Any, given: dict[str, Any]) -> Any:
+def _fit(net: BaseNet, method: str, X: Any, y: Any, given: dict[str, Any]) -> BaseNet:
     return getattr(net, method)(X, y, **given)
 
 
-def _begin(estimator: Any) -> list[tuple[Any, int]]:
+def _begin(estimator: BaseNet) -> list[tuple[BaseNet, int]]:
     """Fresh members and the seed of each, as scikit-learn's ensembles draw them."""
     rng = check_random_state(estimator.random_state)
     if estimator.random_state is None:
@@ -91,12 +94,12 @@ def _begin(estimator: Any) -> list[tuple[Any, int]]:
     return [(_member(estimator, seed), seed) for seed in seeds]
 
 
-def _member(estimator: Any, seed: int) -> Any:
+def _member(estimator: BaseNet, seed: int) -> BaseNet:
     own = int(check_random_state(seed).randint(_MAX_SEED))
     return clone(estimator).set_params(n_members=1, bootstrap=False, random_state=own)
 
 
-def _go_on(estimator: Any) -> list[tuple[Any, int]]:
+def _go_on(estimator: BaseNet) -> list[tuple[BaseNet, int]]:
     check_going_on(estimator)
     if "_seeds" not in vars(estimator):
         raise ValueError(
@@ -106,7 +109,7 @@ def _go_on(estimator: Any) -> list[tuple[Any, int]]:
     return list(zip(members_of(estimator), estimator._seeds))
 
 
-def check_going_on(estimator: Any) -> None:
+def check_going_on(estimator: BaseNet) -> None:
     """Refuse to go on with another number of networks than were trained side by side."""
     had = len(vars(estimator).get("_seeds", (None,)))
     if had != estimator.n_members:
@@ -116,13 +119,13 @@ def check_going_on(estimator: Any) -> None:
         )
 
 
-def forget_members(estimator: Any) -> None:
+def forget_members(estimator: BaseNet) -> None:
     """Remove what one network alone does not have."""
     for name in ("_members", "_seeds", *_OUT_OF_BAG):
         estimator.__dict__.pop(name, None)
 
 
-def _rows(estimator: Any, seed: int, X: Any, sample_weight: Any) -> np.ndarray | None:
+def _rows(estimator: BaseNet, seed: int, X: Any, sample_weight: Any) -> np.ndarray | None:
     """How often each row is drawn, as by scikit-learn's bagging; None without bootstrap.
 
     Rows are drawn as likely as they weigh.
@@ -161,7 +164,7 @@ def _side_by_side() -> Iterator[None]:
             yield
 
 
-def _take(estimator: Any, fitted: list[Any], seeds: list[int]) -> None:
+def _take(estimator: BaseNet, fitted: list[BaseNet], seeds: list[int]) -> None:
     """Leave in the estimator what its members have learned."""
     params = estimator.get_params(deep=False)
     states = [net.__getstate__() for net in fitted]
@@ -171,7 +174,7 @@ def _take(estimator: Any, fitted: list[Any], seeds: list[int]) -> None:
     own = {n: v for n, v in states[0].items() if n not in _NOT_ITS_OWN}
     forget_members(estimator)
     estimator.__dict__.pop("best_epoch_", None)
-    vars(estimator).update(own)
+    estimator.__dict__.update(own)
     for name in _CURVES:
         if name in own:
             setattr(estimator, name, _mean_curve([state[name] for state in states]))
@@ -189,12 +192,12 @@ def _mean_curve(curves: list[list[float]]) -> list[float]:
     return [float(np.mean([v for v in epoch if v is not None])) for epoch in epochs]
 
 
-def members_of(estimator: Any) -> list[Any]:
+def members_of(estimator: BaseNet) -> list[BaseNet]:
     """The members as estimators of one network each."""
     found = []
     for state in estimator._members:
         net = clone(estimator).set_params(n_members=1, bootstrap=False)
-        vars(net).update(state)
+        net.__dict__.update(state)
         found.append(net)
     return found
 
@@ -202,7 +205,9 @@ def members_of(estimator: Any) -> list[Any]:
 # ---------------------------------------------------------------------- out of bag
 
 
-def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any, y: Any) -> None:
+def _score_out_of_bag(
+    estimator: BaseNet, fitted: list[BaseNet], rows: list[np.ndarray | None], X: Any, y: Any
+) -> None:
     """Predict each row by the members that were not shown it."""
     X = X if issparse(X) or hasattr(X, "columns") else np.asarray(X)
     total: Any = 0.0
@@ -236,5 +241,5 @@ def _score_out_of_bag(estimator: Any, fitted: list[Any], rows: list[Any], X: Any
     estimator.oob_score_ = accuracy(y[seen], labels)
 
 
-def _predicted(net: Any, X: Any) -> np.ndarray:
+def _predicted(net: BaseNet, X: Any) -> np.ndarray:
     return net.predict_proba(X) if hasattr(net, "predict_proba") else net.predict(X)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._strengths import regularizers_on
 
+if TYPE_CHECKING:
+    from ._parameters import Parameters
 
-def caption(estimator: Any) -> str:
+
+def caption(estimator: Parameters) -> str:
     """The regularizers that are on, as they were given.
 
     Examples
@@ -25,7 +28,7 @@ def caption(estimator: Any) -> str:
     return f"on: {', '.join(on)}" if on else "no regularizer is on"
 
 
-def visual_block(estimator: Any) -> Any:
+def visual_block(estimator: Parameters) -> Any:
     """What scikit-learn's diagrams ask for."""
     try:
         from sklearn.utils._repr_html.estimator import _VisualBlock

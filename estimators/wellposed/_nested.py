@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .regularizers import REGULARIZERS, Ramp, Regularizer
 from .training.schedules import SCHEDULES, Schedule
+
+if TYPE_CHECKING:
+    from ._parameters import Parameters
 
 _OBJECTS = (Regularizer, Ramp, Schedule)  # parameters that have parameters
 
@@ -21,13 +24,13 @@ def named_regularizers(pairs: Any) -> dict[str, Regularizer]:
 
 
 @contextmanager
-def all_or_none(estimator: Any, params: dict[str, Any]) -> Iterator[None]:
+def all_or_none(estimator: Parameters, params: dict[str, Any]) -> Iterator[None]:
     """Restore the estimator and the objects with parameters it holds if setting `params` fails."""
     values = [*vars(estimator).values(), *params.values()]
     for pairs in (getattr(estimator, "regularizers", None), params.get("regularizers")):
         values += named_regularizers(pairs).values()
     changed = [estimator, *(value for value in values if isinstance(value, _OBJECTS))]
-    before = [(vars(each), dict(vars(each))) for each in changed]
+    before = [(each.__dict__, dict(each.__dict__)) for each in changed]
     try:
         yield
     except BaseException:
@@ -37,7 +40,7 @@ def all_or_none(estimator: Any, params: dict[str, Any]) -> Iterator[None]:
         raise
 
 
-def set_nested(estimator: Any, params: dict[str, Any]) -> None:
+def set_nested(estimator: Parameters, params: dict[str, Any]) -> None:
     """Take out of `params`, and set, what scikit-learn does not reach.
 
     Raises
@@ -74,7 +77,7 @@ def set_nested(estimator: Any, params: dict[str, Any]) -> None:
     estimator.regularizers = list(pairs.items())
 
 
-def _set_in_schedule(estimator: Any, params: dict[str, Any]) -> None:
+def _set_in_schedule(estimator: Parameters, params: dict[str, Any]) -> None:
     """Make an object of a schedule's name where its options are set."""
     name = "learning_rate_schedule"
     given = params.get(name, getattr(estimator, name))
@@ -84,7 +87,7 @@ def _set_in_schedule(estimator: Any, params: dict[str, Any]) -> None:
         setattr(estimator, name, SCHEDULES[given]())
 
 
-def _refuse_what_has_none(estimator: Any, params: dict[str, Any]) -> None:
+def _refuse_what_has_none(estimator: Parameters, params: dict[str, Any]) -> None:
     """Refuse parameters of what has none, or is not the estimator's own to change."""
     own = estimator.get_params(deep=False)
     for key in params:

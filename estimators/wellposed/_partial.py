@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._strengths import regularizers_on
 from ._values import shown
 from .regularizers import Ramp
+
+if TYPE_CHECKING:
+    from ._parameters import Parameters
 
 
 def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,7 +30,7 @@ def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def can_fit_partially(estimator: Any) -> bool:
+def can_fit_partially(estimator: Parameters) -> bool:
     """Whether one pass over some rows is a meaningful part of a training; raises the reason."""
     whole = {
         "early_stopping": estimator.early_stopping,

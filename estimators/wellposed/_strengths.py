@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
@@ -12,8 +12,11 @@ from ._streams import PURPOSES
 from .regularizers import REGULARIZERS, Ramp, Regularizer
 from .regularizers.base import MOMENTS
 
+if TYPE_CHECKING:
+    from ._parameters import Parameters
 
-def regularizers_on(estimator: Any) -> dict[str, Regularizer]:
+
+def regularizers_on(estimator: Parameters) -> dict[str, Regularizer]:
     """Return the regularizers that are on by name, in the order in which they act.
 
     Raises
@@ -45,7 +48,7 @@ def settled(strength: Any) -> Any:
     return float(strength or 0.0)
 
 
-def _of_your_own(estimator: Any) -> list[tuple[str, Regularizer]]:
+def _of_your_own(estimator: Parameters) -> list[tuple[str, Regularizer]]:
     pairs = list(estimator.regularizers or ())
     if not pairs:
         return []

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from ._missing import is_missing
 from ._warn import warn
 from .regularizers import REGULARIZERS
-from .training.request import of_mean_one
+from .training.request import Kinds, of_mean_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Tasks:
         Which are not missing.
     """
 
-    kinds: tuple[tuple[str, int], ...]
+    kinds: Kinds
     target: np.ndarray
     there: np.ndarray
 
@@ -87,7 +87,7 @@ def warn_of_unseen(there: np.ndarray | None) -> None:
         )
 
 
-def refuse_callbacks(callbacks: Any, there: np.ndarray | None, tasks: Any) -> None:
+def refuse_callbacks(callbacks: Any, there: np.ndarray | None, tasks: Tasks | None) -> None:
     """Refuse callbacks where they would be shown made-up targets, or not all."""
     if callbacks and tasks is not None:
         raise ValueError(
@@ -120,7 +120,7 @@ def shares(
     return found if task_weights is None else found * task_weights
 
 
-def table_of(tasks: Any, weight: np.ndarray | None) -> tuple[Any, np.ndarray]:
+def table_of(tasks: Tasks, weight: np.ndarray | None) -> tuple[Kinds, np.ndarray]:
     """Kinds of further tasks, and their targets and shares side by side, (n, 2 units)."""
     counts = shares(tasks.there, weight, None, len(tasks.there))
     assert counts is not None

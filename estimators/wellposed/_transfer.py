@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,8 +15,11 @@ from .networks import Network
 from .training.request import Pace, Request, State
 from .training.setup import initial_theta
 
+if TYPE_CHECKING:
+    from ._parameters import Parameters
 
-def paces(estimator: Any, network: Network) -> tuple[Pace, ...]:
+
+def paces(estimator: Parameters, network: Network) -> tuple[Pace, ...]:
     """Return the columns of theta that have a rate of their own.
 
     Raises

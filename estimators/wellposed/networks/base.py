@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ class Network(Protocol):
         ...
 
     @property
-    def layers(self) -> Sequence[Any]:
+    def layers(self) -> Sequence[object]:
         """One item for each layer with weights."""
         ...
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..regularizers.base import Regularizer
 from .model import Batch, Model, Weights
+from .paces import Paced
 
 
 def term(r: Regularizer, model: Model, batch: Batch) -> Tensor:
@@ -41,9 +42,10 @@ def perturbed(r: Regularizer, theta: Tensor, gradient: Callable[[Tensor], Tensor
     return _shaped(r, "perturb", r.perturb(theta, gradient), theta.shape)
 
 
-def result(r: Regularizer, k: int, theta: Tensor, n_updates: int) -> Tensor:
+def result(r: Regularizer | Paced, k: int, theta: Tensor, n_updates: int) -> Tensor:
     """Parameters of network k that are kept, [P]."""
-    return _shaped(r, "result", r.result(k, theta, n_updates), theta.shape)
+    found = r.result(k, theta, n_updates)
+    return _shaped(r, "result", found, theta.shape) if isinstance(r, Regularizer) else found
 
 
 def in_place(moment: Any, changed: Tensor | Weights, *args: Any) -> None:

@@ -16,6 +16,8 @@ from .schedules import Schedule
 
 #: Columns of theta, first and one past the last, and what the learning rate is multiplied by there.
 Pace = tuple[int, int, float]
+#: Loss and number of output units of each further task.
+Kinds = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Rows:
     n_targets: int
     sparse: csr_array | None = None
     n_shares: int = 0
-    tasks: tuple[tuple[str, int], ...] = ()
+    tasks: Kinds = ()
 
     @property
     def n(self) -> int:
@@ -106,7 +108,7 @@ class Rows:
         dtype: torch.dtype,
         device: torch.device,
         shares: np.ndarray | None = None,
-        tasks: tuple[Any, np.ndarray] | None = None,
+        tasks: tuple[Kinds, np.ndarray] | None = None,
     ) -> Rows:
         """Lay out arrays (n, inputs), (n, targets), (n,) and (n, targets); X may be sparse."""
         (n, n_inputs), n_targets = X.shape, target.shape[1]
@@ -155,7 +157,7 @@ class Request:
 
     network: Network
     loss: str
-    rows: Any  # Rows, or None where a request only tells how to train
+    rows: Rows  # of what a fitted model keeps, None: see `without_rows`
     seed: int
     solver: str = "adam"
     learning_rate: float = 1e-3
@@ -184,8 +186,14 @@ class Request:
         """Outputs that y is of; the network's others are those of further tasks."""
         return self.network.n_outputs - self.n_task_units
 
+    def without_rows(self) -> Request:
+        """How the network is trained, which a fitted model keeps."""
+        none: Any = None
+        return replace(self, rows=none, unlabeled=None, validation=None, start=None)
+
     def of_unlabeled(self) -> Request:
         """A request for the rows without labels, by which their batches are made."""
+        assert self.unlabeled is not None
         size = self.unlabeled_batch_size
         return replace(self, rows=self.unlabeled, batch_size=size, unlabeled=None)
 

@@ -24,25 +24,25 @@ def initial_theta(request: Request) -> Tensor:
     theta = theta.to(request.rows.table.device)
     network = request.network
     if request.init == "auto" and isinstance(network, Flat) and network.hidden_units:
-        _begin_at_the_scale_of_y(theta, request)
+        _begin_at_the_scale_of_y(theta, request, network)
     return theta
 
 
-def _begin_at_the_scale_of_y(theta: Tensor, request: Request) -> None:
+def _begin_at_the_scale_of_y(theta: Tensor, request: Request, network: Flat) -> None:
     """Let the outputs of fresh parameters [P] have about y's mean and spread, where y is numbers.
 
     An optimiser whose steps are of one size would take thousands of them to get there.
     """
     if request.loss not in ("squared_error", "poisson"):
         return
-    rows, last = request.rows, request.network.layers[-1]
+    rows, last = request.rows, network.layers[-1]
     y, weight = rows.table[:-1, rows.targets].T, rows.loss_weights()
     total = weight.sum(1).clamp_min(torch.finfo(y.dtype).tiny)  # a target may be missing throughout
     mean = (weight * y).sum(1) / total
     spread = ((weight * (y - mean[:, None]).square()).sum(1) / total).sqrt()
     if request.loss == "poisson":  # the output is the logarithm
         mean, spread = mean.log(), torch.ones_like(spread)
-    if all(layer.weight != last.weight for layer in request.network.layers[:-1]):  # untied
+    if all(layer.weight != last.weight for layer in network.layers[:-1]):  # untied
         theta[last.weight].view(last.rows, last.cols)[: len(spread)].mul_(
             torch.where(spread > 0, spread, 1.0)[:, None]
         )

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import reduce
 from operator import mul
-from typing import Any
+from typing import TypedDict, cast
 
 import torch
 from torch import Tensor
 
 from ..networks.losses import LOSSES
+from ..regularizers.base import Regularizer
 from . import checked
 from .batches import Batches
 from .divergence import check_epoch, check_result, check_validation
@@ -29,6 +30,23 @@ from .paces import Paced, frozen
 from .request import Abandoned, Outcome, Request, State
 from .schedules import Rates
 from .setup import by_moment, initial_theta, make_regularizers
+
+
+class Moments(TypedDict):
+    """Who takes part in each moment of a step: regularizers, and an optimizer with paces."""
+
+    mask: list[Regularizer]
+    batch: list[Regularizer]
+    perturb: list[Regularizer]
+    term: list[Regularizer]
+    value: list[Regularizer]
+    gradient: list[Regularizer]
+    correct: list[Regularizer | Paced]
+    decay: list[Regularizer]
+    prox: list[Regularizer]
+    project: list[Regularizer | Paced]
+    follow: list[Regularizer]
+    result: list[Regularizer | Paced]
 
 
 class Stack:
@@ -71,7 +89,7 @@ class Stack:
             of_unlabeled = [request.of_unlabeled() for request in self.requests]
             self.unlabeled = Batches(of_unlabeled, "unlabeled batches")
         self.regularizers = make_regularizers(self.requests)
-        self.moments: dict[str, list[Any]] = {**by_moment(self.regularizers)}
+        self.moments = cast(Moments, by_moment(self.regularizers))
         if isinstance(self.optimizer, Paced):
             self.moments["correct"].insert(0, self.optimizer)
             self.moments["project"].append(self.optimizer)
@@ -134,8 +152,8 @@ class Stack:
         J = self.gradient(self._perturbed(model, batch), batch)
         for r in self.moments["gradient"]:
             self.gradient.w += checked.gradient(r, self.weights)
-        for r in self.moments["correct"]:
-            checked.in_place(r.correct, self.gradient.flat)
+        for each in self.moments["correct"]:
+            checked.in_place(each.correct, self.gradient.flat)
         if self.network.statistics is not None:
             self.network.count(self.theta, self.gradient.statistics)
             self.gradient.flat[:, self.network.statistics] = 0.0
@@ -145,8 +163,8 @@ class Stack:
         self.optimizer.step(self.theta, self.gradient.flat)
         for r in self.moments["prox"]:
             checked.in_place(r.prox, self.weights, self._weight_gain())
-        for r in self.moments["project"]:
-            checked.in_place(r.project, self.weights)
+        for each in self.moments["project"]:
+            checked.in_place(each.project, self.weights)
 
         if not self.n_updates:
             checked.padding(self.regularizers, self.theta)
@@ -337,8 +355,8 @@ class Stack:
     def judged(self, k: int) -> Tensor:
         """Parameters [P] that a network is judged by and that are kept."""
         theta = self.theta[k]
-        for r in self.moments["result"]:
-            theta = checked.result(r, k, theta, self.n_updates)
+        for each in self.moments["result"]:
+            theta = checked.result(each, k, theta, self.n_updates)
         return theta
 
     def state(self, k: int) -> State:
