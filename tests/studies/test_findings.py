@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from wellposed_studies.catalogue.bias_variance import known_truth
+from wellposed_studies.catalogue.bias_variance import known_truth, tables
 from wellposed_studies.catalogue.bias_variance import page as bias_variance
 from wellposed_studies.catalogue.bias_variance.setup import REGULARIZERS
 from wellposed_studies.catalogue.underconstrained import page as underconstrained
@@ -60,18 +60,22 @@ def slopes(bias: float, variance: float) -> pd.DataFrame:
     )
 
 
+def told(trades: pd.DataFrame, slopes: pd.DataFrame) -> list[str]:
+    """The findings of these tables, and of what is derived from them."""
+    given = Tables(trades=trades, slopes=slopes)
+    given.tables["best_trades"] = tables.best_trades(given)
+    given.tables["against_the_rule"] = tables.against_the_rule(given)
+    return read(bias_variance.findings(given))
+
+
 def test_trades_are_told_as_they_came_out():
-    first, second, third = read(
-        bias_variance.findings(Tables(trades=trades([0.1] * 6), slopes=slopes(1, -1)))
-    )
+    first, second, third = told(trades([0.1] * 6), slopes(1, -1))
     assert "all 6 regularizers save more variance" in first
     assert "error is 20 % to 20 % smaller" in first
     assert "saves 50 % (40 % to 60 %, dropout) of the log loss on diabetes" in second
     assert "0 of 2 slopes of bias and variance go the other way" in third
     turned = trades([0.1] * 4 + [-0.2, -0.05], "a*b", off=True)
-    first, second, third = read(
-        bias_variance.findings(Tables(trades=turned, slopes=slopes(-1, -1)))
-    )
+    first, second, third = told(turned, slopes(-1, -1))
     assert "4 of 6 regularizers" in first
     assert "error is −10 % to 20 % smaller" in first
     assert "saves nothing of the log loss on [a&#42;b]{.given}" in second
@@ -82,7 +86,7 @@ def test_without_a_real_table_nothing_is_said_of_one():
     known = trades([0.1] * 6)
     known = known[known["data"] == "synthetic"]
     drawn = slopes(1, -1)
-    found = bias_variance.findings(Tables(trades=known, slopes=drawn[drawn["data"] == "synthetic"]))
+    found = told(known, drawn[drawn["data"] == "synthetic"])
     assert len(found) == 2
     assert found[1].endswith("for every regularizer on the known truth.")
 
@@ -124,6 +128,9 @@ def test_which_solution_and_whether_a_penalty_pays(verdict, stopping, words):
 
 def test_where_weak_penalties_end_is_the_mean_over_training_sets():
     class Run(dict):
+        def stand_in(self, name):
+            return {"diabetes": "a"}[name]
+
         def __getitem__(self, name):
             rows = self.get(name)
             return type("Experiment", (), {"table": lambda _, **where: select(rows, where)})()
@@ -143,7 +150,8 @@ def test_where_weak_penalties_end_is_the_mean_over_training_sets():
             }
         ),
     )
-    assert penalties.weak_ends(run, "a") == {"l1": 2.0, "l2": 4.0}
+    found = penalties.weak_ends(run).set_index(["data", "penalty"])["test_error"]
+    assert found.to_dict() == {("a", "l1"): 2.0, ("a", "l2"): 4.0}
 
 
 def test_the_mean_of_networks_without_l2_is_compared_with_the_truth_at_both_ends():
@@ -158,5 +166,5 @@ def test_the_mean_of_networks_without_l2_is_compared_with_the_truth_at_both_ends
         def __getitem__(self, name):
             return type("Experiment", (), {"stacked": lambda *_, **__: fits})()
 
-    found = known_truth.missed_at_ends(Run())
+    found = known_truth.missed(Run()).set_index("where")["distance"].to_dict()
     assert found == pytest.approx({"ends": 2.5, "middle": 0.5})

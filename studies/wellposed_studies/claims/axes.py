@@ -118,15 +118,21 @@ class Axis:
         return share_saved(errors[self.off], errors[chosen])
 
 
-def word(regularizer: str) -> str:
-    """How a regularizer is written in a sentence: a norm, a letter with a number, in capitals.
+#: How the losses of `wellposed.bias_variance` are written.
+LOSSES = {"squared": "squared error", "log": "log loss", "zero_one": "0-1 loss"}
+
+
+def word(name: str) -> str:
+    """How a regularizer is written in a sentence, a norm in capitals; or one of `LOSSES`.
 
     Examples
     --------
-    >>> word("l2"), word("input_noise")
-    ('L2', 'input noise')
+    >>> word("l2"), word("input_noise"), word("zero_one")
+    ('L2', 'input noise', '0-1 loss')
     """
-    parts = regularizer.split("_")
+    if name in LOSSES:
+        return LOSSES[name]
+    parts = name.split("_")
     return " ".join(part.upper() if re.fullmatch(r"[a-z]\d", part) else part for part in parts)
 
 

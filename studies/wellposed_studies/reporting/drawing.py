@@ -186,5 +186,4 @@ def critical_differences(ax: Axes, ranks: Ranks, level: float = 0.95) -> None:
 
 def sets_of(cells: ExperimentResults) -> list[str]:
     """The data sets that an experiment was run on, drawn ones first."""
-    record = cells.results.manifest["data"]
-    return sorted(cells.data_names, key=lambda name: not record[name]["synthetic"])
+    return sorted(cells.data_names, key=lambda name: not cells.results.is_synthetic(name))

@@ -113,7 +113,7 @@ def own_table_note(results: Results) -> Markdown:
     Markdown
         Nothing if the run was on the study's own data.
     """
-    own = results.manifest["own_table"]
+    own = results.own_table
     if own is None:
         return Markdown("")
     name = results.data_names[0]
@@ -136,7 +136,7 @@ def reproduce(results: Results) -> Markdown:
     options: list[object] = ["--profile", manifest["profile"]]
     if manifest["seed"]:
         options += ["--seed", manifest["seed"]]
-    if own := manifest["own_table"]:
+    if own := results.own_table:
         options += ["--data", own["path"], "--target", own["target"], "--task", own["task"]]
     commands: list[list[object]] = [
         ["wellposed", "run", name, *options],
@@ -155,7 +155,7 @@ def reproduce(results: Results) -> Markdown:
         "\n::: {.callout-tip}\n## Reproduce this page\n\n"
         f"In a clone of the repository{at}, with what `make report` installs:{changed}\n\n"
         f"````\n{lines}\n````\n\n"
-        f"The {manifest['cells']} cells of this run took {_duration(minutes)} of computing, one "
+        f"The {results.n_cells} cells of this run took {_duration(minutes)} of computing, one "
         "thread a cell; on several processors, divide. With the versions below and the same "
         "kind of processor, tables and verdicts are the same to the last digit.\n:::\n"
     )

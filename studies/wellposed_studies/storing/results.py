@@ -55,6 +55,10 @@ class Results:
         The profile that was run.
     data_names : list of str
         The data sets that were run.
+    n_cells : int
+        How many cells were computed.
+    own_table : dict or None
+        The record of the user's table that took the place of the real data sets, if one did.
     table_names : list of str
         The derived tables, which `table` can read.
     verdicts : DataFrame
@@ -73,7 +77,7 @@ class Results:
     def __repr__(self) -> str:
         return (
             f"<Results of {self.name}: {self.profile} profile, data {', '.join(self.data_names)}, "
-            f"{self.manifest['cells']} cells>"
+            f"{self.n_cells} cells>"
         )
 
     def __getitem__(self, experiment: str) -> ExperimentResults:
@@ -105,6 +109,18 @@ class Results:
         return list(self.manifest["data"]) if self.only is None else [self.only]
 
     @property
+    def n_cells(self) -> int:
+        return int(self.manifest["cells"])
+
+    @property
+    def own_table(self) -> dict[str, Any] | None:
+        return self.manifest["own_table"]
+
+    def is_synthetic(self, data: str) -> bool:
+        """Whether a data set that was run is drawn from a known truth."""
+        return bool(self.manifest["data"][data]["synthetic"])
+
+    @property
     def table_names(self) -> list[str]:
         return sorted(path.stem for path in (self.folder / layout.TABLES).glob("*.parquet"))
 
@@ -129,7 +145,7 @@ class Results:
     def left_out(self, declared: str) -> bool:
         """Whether a user's table took the place of this real data set and is no table like it."""
         return (
-            self.manifest["own_table"] is not None
+            self.own_table is not None
             and not self.source.study.data_sets[declared].synthetic
             and self.stand_in(declared) is None
         )

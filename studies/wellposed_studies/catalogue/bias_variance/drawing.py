@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Axis
+from ...claims import Axis, word
 from ...escaping import mathtext
 from ...reporting.drawing import PALETTE, label_ends, letters, mark_best
 from ...reporting.strength_axis import ROOM, place_ticks, positions
@@ -28,9 +28,9 @@ LABELS = {
     "width": "hidden units",
 }
 UNITS = {
-    "squared": "squared error",
-    "log": "log loss (nats)",
-    "zero_one": "0-1 loss",
+    "squared": word("squared"),
+    "log": f"{word('log')} (nats)",
+    "zero_one": word("zero_one"),
 }
 #: Component: colour, line style, marker, name.
 LOOK = {
@@ -136,6 +136,6 @@ def panels_by_regularizer(figure: Figure, sets: list[tuple[str, str]]) -> tuple[
     axes = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
     y = np.arange(len(REGULARIZERS), dtype=float)
     for ax, (data, loss) in zip(axes, sets):
-        ax.set_title(f"{mathtext(data, 24)}\n{UNITS[loss].replace(' (nats)', '')}")
+        ax.set_title(f"{mathtext(data, 24)}\n{word(loss)}")
         ax.grid(axis="y", visible=False)
     return axes, y

@@ -15,6 +15,7 @@ from .setup import SMALL, study
 from .tables import Place, axes_at, axis_at, decompositions, estimates
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -163,15 +164,19 @@ def _missed(ax: Axes, x: np.ndarray, mean: np.ndarray, truth: np.ndarray) -> Non
     ax.text(0.03, 0.97, "bias without L2", color=PALETTE[0], va="top", transform=ax.transAxes)
 
 
-def missed_at_ends(results: Results) -> dict[str, float]:
-    """How far the mean of the networks without L2 is from the truth at the ends of the line of
-    inputs, and at most between -1/2 and 1/2; the mean of the two ends."""
+@study.derived
+def missed(results: Results) -> pd.DataFrame:
+    """How far the mean of the networks without L2 is from the truth along the line of inputs: at
+    its ends, the mean of the two, and at most in the middle, between -1/2 and 1/2."""
+    import pandas as pd
+
     data = results.data("synthetic")
     setting = {"data": "synthetic", "regularizer": "none", "strength": 0.0}
     lines = results["independent"].stacked("line", **setting)["line"].iloc[0]
     distance = np.abs(lines.mean(axis=0) - data.f_line)
     middle = np.abs(data.X_line[:, 0]) <= 0.5
-    return {"ends": float(distance[[0, -1]].mean()), "middle": float(distance[middle].max())}
+    found = {"ends": distance[[0, -1]].mean(), "middle": distance[middle].max()}
+    return pd.DataFrame({"where": list(found), "distance": list(found.values())})
 
 
 @study.figure(

@@ -9,7 +9,7 @@ import numpy as np
 from ...claims import word
 from ...escaping import mathtext
 from ...reporting.drawing import legend, reach
-from .drawing import LOOK, UNITS, panels_by_regularizer
+from .drawing import LOOK, panels_by_regularizer
 from .setup import REGULARIZERS, study
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def directions(results: Results, figure: Figure) -> None:
             look: dict[str, Any] = {"fmt": marker, "color": color, "capsize": 2.5, "label": part}
             y = np.arange(len(REGULARIZERS)) + shift
             ax.errorbar(found["slope"], y, xerr=ends, **look)
-        ax.set_title(f"{mathtext(data, 24)}, {UNITS[loss].replace(' (nats)', '')}")
+        ax.set_title(f"{mathtext(data, 24)}, {word(loss)}")
         ax.axvline(0, color="#52606d", lw=0.8)
     figure.supxlabel(
         "change per step of strength, in percent of the error without regularization",

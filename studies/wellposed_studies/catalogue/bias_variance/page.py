@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ...storing.results import Results
 
-LOSSES = {"squared": "squared error", "log": "log loss", "zero_one": "0-1 loss"}
 #: Fits to draw at each strength, and digits of their coordinates.
 N_LINES, DIGITS = 30, 3
 
@@ -23,14 +22,8 @@ N_LINES, DIGITS = 30, 3
 @study.findings
 def findings(results: Results) -> list[str]:
     """Whether the trade paid on the known truth and on real tables, and what else moved."""
-    trades, slopes = results.table("trades"), results.table("slopes")
-    return [_on_the_truth(trades), *_on_tables(trades), _rule(slopes)]
-
-
-def best_of(trades: pd.DataFrame, data: str, loss: str) -> Any:
-    """The trade that the first half of the training sets chose on a data set."""
-    rows = trades[(trades["data"] == data) & (trades["loss"] == loss)]
-    return rows.iloc[int(rows["first"].fillna(0).to_numpy().argmax())]
+    rule = _rule(results.table("slopes"), results.table("against_the_rule"))
+    return [_on_the_truth(results.table("trades")), *_on_tables(results.table("best_trades")), rule]
 
 
 def _on_the_truth(trades: pd.DataFrame) -> str:
@@ -44,28 +37,23 @@ def _on_the_truth(trades: pd.DataFrame) -> str:
     )
 
 
-def _on_tables(trades: pd.DataFrame) -> list[str]:
+def _on_tables(best: pd.DataFrame) -> list[str]:
     parts = []
-    for data, loss in dict.fromkeys(zip(trades["data"], trades["loss"])):
-        if data == "synthetic":
-            continue
-        row = best_of(trades, data, loss)
+    rows: list[Any] = [*best[best["data"] != "synthetic"].itertuples()]
+    for row in rows:
         interval = f"{percent(row.low)} to {percent(row.high)}, {word(row.regularizer)}"
         gain = "nothing" if row.chosen_is_off else f"{percent(row.gain)} ({interval})"
-        parts.append(f"{gain} of the {LOSSES[loss]} on {markdown(data)}")
+        parts.append(f"{gain} of the {word(row.loss)} on {markdown(row.data)}")
     if not parts:
         return []
     return [f"On real tables the regularizer that was chosen beforehand saves {_listed(parts)}."]
 
 
-def _rule(slopes: pd.DataFrame) -> str:
+def _rule(slopes: pd.DataFrame, wrong: pd.DataFrame) -> str:
     """How often "more regularization, more bias, less variance" is contradicted."""
-    wrong = ((slopes["component"] == "bias") & (slopes["high_all"] < 0)) | (
-        (slopes["component"] == "variance") & (slopes["low_all"] > 0)
-    )
     n_real = int((slopes["data"] != "synthetic").sum())
-    n_wrong = int((wrong & (slopes["data"] != "synthetic")).sum())
-    known = int((wrong & (slopes["data"] == "synthetic")).sum())
+    n_wrong = int((wrong["data"] != "synthetic").sum())
+    known = len(wrong) - n_wrong
     where = f"wrong {known} times" if known else "right for every regularizer"
     opening = (
         f"That more regularization raises bias and lowers variance is {where} on the known truth"

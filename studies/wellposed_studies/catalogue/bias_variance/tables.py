@@ -193,6 +193,15 @@ def trades(results: Results) -> pd.DataFrame:
 
 
 @study.derived
+def best_trades(results: Results) -> pd.DataFrame:
+    """Of `trades` the row that the first half of the repetitions chose for each data set and
+    loss."""
+    trades = results.table("trades")
+    chosen = trades["first"].fillna(0).groupby([trades["data"], trades["loss"]], sort=False)
+    return trades.loc[chosen.idxmax()]
+
+
+@study.derived
 def slopes(results: Results) -> pd.DataFrame:
     """Which way bias and variance move with strength: one row a data set, loss, regularizer and
     component, with the 95 % interval of `relative_slope`, and with one that holds for all rows at
@@ -214,6 +223,15 @@ def slopes(results: Results) -> pd.DataFrame:
         row["component"] = component
         rows.append({**row, "slope": estimate.value, **ends})
     return pd.DataFrame(rows)
+
+
+@study.derived
+def against_the_rule(results: Results) -> pd.DataFrame:
+    """Of `slopes` the rows that contradict "more regularization, more bias, less variance", by the
+    intervals that hold for all of them at once."""
+    found = results.table("slopes")
+    bias = found["component"] == "bias"
+    return found[(bias & (found["high_all"] < 0)) | (~bias & (found["low_all"] > 0))]
 
 
 def _term(result: Any, name: str) -> float:

@@ -14,6 +14,7 @@ from ...study import Cell
 from .setup import study, wave
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from ...storing.results import Results
@@ -136,6 +137,13 @@ def spread(P: np.ndarray) -> float:
     return float(np.sqrt(P.var(axis=0, ddof=1).mean()))
 
 
+@study.derived
+def seed_spreads(results: Results) -> pd.DataFrame:
+    """The `spread` of the predictions between seeds, one row a data set and treatment."""
+    table = results["seeds"].stacked("prediction")
+    return table.assign(spread=table["prediction"].map(spread))[["data", "treatment", "spread"]]
+
+
 @study.figure(
     "Do networks that fit the same points agree in between?",
     alt="Four panels with the same twelve training points, which leave a gap in the middle, and "
@@ -186,7 +194,7 @@ def spreads(results: Results, figure: Figure) -> None:
     axes = figure.subplots(1, 2)
     for k, name in enumerate(sets_of(cells)):
         x = np.arange(len(treatments)) + (k - 0.5) * 0.16
-        predictions = _predictions(results, name)
+        between = results.table("seed_spreads", data=name).set_index("treatment")["spread"]
         options = {
             "color": PALETTE[k],
             "marker": "os"[k % 2],
@@ -194,7 +202,7 @@ def spreads(results: Results, figure: Figure) -> None:
             "ms": 6,
             "label": mathtext(name),
         }
-        axes[0].plot(x, [spread(predictions[t]) for t in treatments], **options)
+        axes[0].plot(x, between.loc[treatments], **options)
         errors = cells.matrix("test_error", rows="treatment", data=name)
         low, middle, high = np.quantile(errors.loc[treatments], [0.1, 0.5, 0.9], axis=1)
         axes[1].errorbar(x, middle, [middle - low, high - middle], capsize=3, **options)

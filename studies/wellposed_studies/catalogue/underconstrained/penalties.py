@@ -15,6 +15,7 @@ from .linear import classifier, curvature, mse, regressor
 from .setup import DRAWN, study
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -255,7 +256,7 @@ def penalty_paths(results: Results, figure: Figure) -> None:
 
 def _to_zero(ax: Axes, results: Results, name: str) -> None:
     """Both penalties down to the least strengths, and the solutions that they approach."""
-    ends = weak_ends(results, name)
+    ends = results.table("weak_ends", data=name).set_index("penalty")["test_error"].to_dict()
     for penalty, experiment in {"l1": "minimum_l1", "l2": "l2_to_zero"}.items():
         color, marker, line = PENALTIES[penalty]
         table = results[experiment].table(f"{penalty}_path", data=name)
@@ -273,9 +274,24 @@ def _to_zero(ax: Axes, results: Results, name: str) -> None:
     ax.set_title(f"{mathtext(name, 12)}, to zero")
 
 
-def weak_ends(results: Results, name: str) -> dict[str, float]:
-    """Mean test errors of the solutions of least 1-norm and least 2-norm on a real table: where
+@study.derived
+def weak_ends(results: Results) -> pd.DataFrame:
+    """Mean test errors of the solutions of least 1-norm and least 2-norm on the real table: where
     L1 and L2 end as their strengths go to zero, on the training sets of `penalty_path`."""
+    import pandas as pd
+
+    name = results.stand_in("diabetes")
+    if name is None:
+        return pd.DataFrame(columns=["data", "penalty", "test_error"])
     l1 = results["minimum_l1"].table(data=name)["test_minimum_l1"]
     l2 = results["minimum_norm"].table(data=name, solver="momentum")["test_error"]
-    return {"l1": float(l1.mean()), "l2": float(l2.mean())}
+    errors = [float(l1.mean()), float(l2.mean())]
+    return pd.DataFrame({"data": name, "penalty": list(PENALTIES), "test_error": errors})
+
+
+@study.derived
+def noisy_problems(results: Results) -> pd.DataFrame:
+    """The size of the problems of `sparsity`, and the standard deviation of their noise."""
+    import pandas as pd
+
+    return pd.DataFrame([{"n_rows": N_ROWS, "n_columns": N_COLUMNS, "noise": NOISE}])
