@@ -16,6 +16,7 @@ import pytest
 
 import wellposed
 from wellposed.regularizers import REGULARIZERS, Regularizer
+from wellposed_studies.storing import layout
 
 ROOT = Path(__file__).parents[1]
 SOURCES = {"wellposed": ROOT / "estimators", "wellposed_studies": ROOT / "studies"}
@@ -179,6 +180,30 @@ def test_studies_run_and_store_nothing_themselves() -> None:
     studies = [name for name in graph if name.startswith(f"{NAMES}.")]
     assert len(studies) > 10
     assert not {name: found for name in studies if (found := graph[name] & forbidden)}
+
+
+def texts(file: Path) -> Iterator[ast.Constant]:
+    """The strings of a file that are no docstrings, also parts of f-strings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            yield node
+
+
+def test_paths_are_put_together_in_one_place() -> None:
+    """Of results and of rendered reports; what a user's file is called is another matter."""
+    others = ("storing.layout", "study", "loading", "catalogue")
+    names = {layout.DEFAULT, layout.VARIABLE, layout.OUTPUT, str(layout.FIGURES), ".json"}
+    names |= {layout.MANIFEST, layout.latest_file(Path(), "").name}
+    found = [
+        f"{name}:{text.lineno} says {text.value!r}"
+        for name, file in modules("wellposed_studies").items()
+        if not name.removeprefix("wellposed_studies.").startswith(others)
+        for text in texts(file)
+        if text.value in names or text.value.endswith(".parquet")
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("part", ["regularizers", "training"])

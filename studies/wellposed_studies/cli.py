@@ -21,9 +21,10 @@ try:
 except ModuleNotFoundError:  # pragma: no cover - exercised in a subprocess
     sys.exit("the command wellposed needs an extra: pip install 'wellposed[studies]'")
 
-from .command_group import CommandGroup, place, results_option
+from .command_group import CommandGroup, results_option
 from .console import print_anywhere, say, tell
 from .reading_commands import list_studies, verify
+from .storing import layout
 
 if TYPE_CHECKING:
     from .loading.own_table import OwnTable
@@ -134,7 +135,6 @@ def run(
     from .runner import Interrupted
     from .runner import run as run_study
     from .running.watching import watched
-    from .storing.results import DEFAULT_RESULTS
 
     if n_jobs == 0:
         raise click.BadParameter("0 processes compute nothing; expected 1 or more, or -1.")
@@ -145,7 +145,7 @@ def run(
         from .running.cluster import Cluster
 
         executor = Cluster(scheduler, workers)
-    other = None if no_reuse else reuse or Path(DEFAULT_RESULTS)
+    other = None if no_reuse else reuse or Path(layout.DEFAULT)
     if reuse is not None and (no_reuse or not reuse.is_dir()):
         raise click.BadParameter(
             "say --reuse FOLDER or --no-reuse."
@@ -193,7 +193,7 @@ def run(
             say(f"Warning: could not be tested, their tests raised: {', '.join(raised)}")
     if finished_names:
         shown = finished_names if names else []
-        say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *place(results)])}")
+        say(f"Claims in full: {shell(['wellposed', 'verify', *shown, *layout.option(results)])}")
     if codes:
         sys.exit(max(codes))
 
@@ -285,9 +285,8 @@ def clean(names: tuple[str, ...], results: Path, dry_run: bool) -> None:
     """
     from .discovery import find
     from .storing.cleaning import clean_study
-    from .storing.layout import stored_studies
 
-    stored = stored_studies(results)
+    stored = layout.stored_studies(results)
     known = set(_built_in())
     for name in names or [n for n in stored if n in known]:
         source = find(name)

@@ -10,22 +10,17 @@ import click
 
 from .console import say, tell
 from .errors import StudyError, suggest
+from .storing import layout
 
 HELD, FAILED, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
-RESULTS = "results"
 
 results_option = click.option(
     "--results",
-    default=RESULTS,
+    default=layout.DEFAULT,
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that holds all results.",
 )
-
-
-def place(results: Path) -> list[object]:
-    """The option that says where results are, where it has to be said."""
-    return [] if str(results) == RESULTS else ["--results", results]
 
 
 class CommandGroup(click.Group):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from .command_group import FAILED, HELD, NOT_RUN, place, results_option
+from .command_group import FAILED, HELD, NOT_RUN, results_option
 from .console import say, tell
 from .errors import Damaged
 from .escaping import shell
+from .storing import layout
 
 
 @click.command("list")
@@ -45,7 +46,7 @@ def list_studies(names: tuple[str, ...], results: Path) -> None:
         say(f"  {source.study.title}")
         for line in in_full(source, results, width):
             say(line)
-    say(f"\nNext: {shell(['wellposed', 'run', *names, *place(results)])}")
+    say(f"\nNext: {shell(['wellposed', 'run', *names, *layout.option(results)])}")
 
 
 @click.command()
@@ -110,9 +111,9 @@ def verify(
     if len(sources) > 1:
         say(f"Total: {total.claims} claims: {total}", bold=True)
     if found == {"not run"}:
-        say(f"Next: {shell(['wellposed', 'run', *names, *place(results)])}")
+        say(f"Next: {shell(['wellposed', 'run', *names, *layout.option(results)])}")
     elif not any(map(is_path, names)):  # the report of a study of one's own is one's own
-        say(f"Next: {shell(['wellposed', 'report', *names, *place(results)])}")
+        say(f"Next: {shell(['wellposed', 'report', *names, *layout.option(results)])}")
     sys.exit(code)
 
 

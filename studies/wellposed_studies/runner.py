@@ -56,7 +56,7 @@ class Interrupted(StudyError):
 
 def run(
     selection: Selection,
-    results: str | os.PathLike[str] = "results",
+    results: str | os.PathLike[str] = layout.DEFAULT,
     *,
     n_jobs: int = 1,
     executor: Executor | None = None,
@@ -111,7 +111,7 @@ def run(
         started = datetime.now(UTC)
         run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         manifest = describe_run(plan, started.isoformat(timespec="seconds"), n_jobs)
-        record = layout.history_folder(root, name) / f"{run_id}.json"
+        record = layout.history_file(root, name, run_id)
         atomic.write(record, _json(manifest | {"finished": None}))
         store = Store(layout.cells_folder(root, name))
         store.discard_unusable()
@@ -251,7 +251,7 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
         mine = sum(key in wanted for key in part.column("key").to_pylist())
         if mine:
             computed_by[record_of(part).get("run", "unknown")] += mine
-    folder = layout.runs_folder(root, name) / f"{plan.selection.profile}-{run_id}"
+    folder = layout.run_folder(root, name, plan.selection.profile, run_id)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = manifest | {"finished": finished, "computed_by": dict(sorted(computed_by.items()))}
     try:
@@ -263,8 +263,8 @@ def _finish(plan: Plan, store: Store, manifest: dict[str, Any], root: Path, run_
         results = Results(folder, plan.source)
         _derive(results)
         write_verdicts(results)
-        files = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*.parquet"))
-        atomic.write(folder / layout.MANIFEST, _json(manifest | {"files": files}))
+        listed = manifest | {"files": layout.table_files(folder)}
+        atomic.write(folder / layout.MANIFEST, _json(listed))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -282,7 +282,8 @@ def _write_tables(plan: Plan, experiment: str, parts: list[pa.Table], folder: Pa
     for kind, content in ((layout.TABLES, tables), (layout.ARRAYS, arrays)):
         atomic.make_folder(folder / kind / experiment)
         for name, table in sorted(content.items()):
-            atomic.write(folder / kind / experiment / f"{name}.parquet", parquet_bytes(table))
+            file = folder / layout.table_file(kind, name, experiment)
+            atomic.write(file, parquet_bytes(table))
     place = [pa.array([experiment] * len(timings)), timings["data"], timings["repetition"]]
     names = ["experiment", "data", "repetition", "seconds"]
     return pa.table([*place, timings["seconds"]], names)
@@ -300,7 +301,8 @@ def _derive(results: Results) -> None:
                 "again."
             ) from error
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        atomic.write(results.folder / layout.TABLES / f"{name}.parquet", parquet_bytes(table))
+        file = results.folder / layout.table_file(layout.TABLES, name)
+        atomic.write(file, parquet_bytes(table))
 
 
 def write_verdicts(results: Results) -> pd.DataFrame:

@@ -91,7 +91,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..escaping import visible
-from ..storing.results import DEFAULT_RESULTS
+from ..storing import layout
 from .errors import RenderError
 from .quarto import find_quarto, render_with_quarto
 from .sources import available, choose, reports_folder
@@ -106,7 +106,7 @@ def render(
     names: Iterable[str] = (),
     formats: Iterable[str] = ("html", "pdf"),
     engine: Literal["auto", "quarto", "embedded"] = "auto",
-    results_dir: str | os.PathLike[str] = "results",
+    results_dir: str | os.PathLike[str] = layout.DEFAULT,
     output_dir: str | os.PathLike[str] | None = None,
 ) -> list[Path]:
     """Render reports from finished results.
@@ -154,7 +154,7 @@ def render(
     written = []
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="wellposed-report-") as scratch:
-            project = Path(scratch) / "reports"
+            project = layout.reports_folder(Path(scratch))
             copy_sources(source, project)
             logger.info("rendering %s with %s", name, quarto or "the embedded engine")
             if quarto:
@@ -171,9 +171,10 @@ def render(
 
 def _usual_place(source: Path, results: Path) -> Path:
     """A clone's own results have theirs in the clone; others lie beside what they report."""
-    if source.name != "_reports" and results.resolve() == source.parent.resolve() / DEFAULT_RESULTS:
-        return source / "_output"
-    return results / "reports"
+    clone = source.parent.resolve()
+    if source.name != "_reports" and results.resolve() == clone / layout.DEFAULT:
+        return source / layout.OUTPUT
+    return layout.reports_folder(results)
 
 
 def _quarto(engine: str) -> Path | None:

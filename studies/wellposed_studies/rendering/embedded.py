@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from ..fonts import Fallback, warn_of
+from ..storing.layout import OUTPUT, rendered_file
 from .document import Cell, Document, Inline, read_document
 from .errors import RenderError
 from .surroundings import pandoc_environment
@@ -50,7 +51,7 @@ def render_embedded(
     outputs, fonts = execute(document, project, results)
     _lay_out(fonts, project, document)
     config = yaml.safe_load((project / "_quarto.yml").read_text(encoding="utf-8"))
-    for folder in (f"{name}_files", "_output"):
+    for folder in (f"{name}_files", OUTPUT):
         (project / folder).mkdir()
     parts = []
     for i, (part, produced) in enumerate(zip(document.parts, outputs, strict=True)):
@@ -167,7 +168,7 @@ def _fenced(text: str, language: str) -> str:
 
 def _html(project: Path, document: Document, markdown: Path, config: dict[str, Any]) -> Path:
     options = config["format"]["html"]
-    output = project / "_output" / f"{markdown.stem}.html"
+    output = rendered_file(project, markdown.stem, "html")
     arguments = ["--embed-resources", "--mathml", "--section-divs", "--reference-location=section"]
     arguments += ["--toc", f"--toc-depth={config['toc-depth']}"] if _toc(document, config) else []
     arguments += [f"--css={options['css']}", f"--wrap={options['wrap']}"]
@@ -189,7 +190,7 @@ def _pdf(project: Path, document: Document, markdown: Path, config: dict[str, An
     arguments += [f"--variable=toc-depth={config['toc-depth']}"]
     arguments += ["--variable=toc=true"] if _toc(document, config) else []
     _pandoc(document, markdown, config, "typst", typ, arguments)
-    output = project / "_output" / f"{markdown.stem}.pdf"
+    output = rendered_file(project, markdown.stem, "pdf")
     fonts = [project / FONTS]
     try:
         typst.compile(typ, output=output, root=project, ignore_system_fonts=True, font_paths=fonts)

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from ..storing.layout import rendered_file
 from .errors import RenderError
 from .surroundings import environment
 
@@ -70,7 +71,7 @@ def render_with_quarto(
             text=True,
             errors="replace",
         )
-        output = project / "_output" / f"{name}.{fmt}"
+        output = rendered_file(project, name, fmt)
         if done.returncode or not output.is_file():
             said = "\n    ".join(done.stdout.strip().splitlines()[-15:])
             raise RenderError(

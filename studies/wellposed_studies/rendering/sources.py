@@ -9,8 +9,9 @@ from pathlib import Path
 from .. import catalogue
 from ..errors import suggest
 from ..escaping import shell, visible
+from ..storing import layout
 from ..storing.reading import latest_run
-from ..storing.results import DEFAULT_RESULTS, load
+from ..storing.results import load
 from .errors import RenderError
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def choose(names: Iterable[str], folder: Path, results: Path) -> list[str]:
                 f"your own has one once you write NAME.qmd into {folder}."
             )
     studies = catalogue.names()
-    place = [] if str(results) == DEFAULT_RESULTS else ["--results", results]
+    place = layout.option(results)
     lacking = [name for name in studies if not latest_run(results, name)]
     for name in lacking:
         message = (

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..storing import layout
+
 #: Variables that would change what a report says or looks like, or keep it from being rendered.
 _DROPPED = (
     "IPYTHONDIR",
@@ -28,6 +30,9 @@ _DROPPED = (
     "PYTHONWARNINGS",
 )
 
+#: Folders that rendering makes beside documents.
+MADE = {layout.OUTPUT, str(layout.FIGURES)}
+
 #: Longest path of a socket in bytes; Linux allows 107, macOS 103.
 LONGEST_SOCKET = 100
 
@@ -35,7 +40,7 @@ LONGEST_SOCKET = 100
 def copy_sources(source: Path, project: Path) -> None:
     """Copy a folder of reports without what was rendered, as files that can be written to."""
     for folder, folders, files in os.walk(source):
-        folders[:] = sorted(set(folders) - {"_output", ".quarto", "__pycache__", "figures"})
+        folders[:] = sorted(set(folders) - {*MADE, ".quarto", "__pycache__"})
         target = project / Path(folder).relative_to(source)
         target.mkdir(parents=True)
         for file in files:
@@ -65,7 +70,7 @@ def environment(scratch: Path, results: Path) -> dict[str, str]:
         "MATPLOTLIBRC": str(settings / "matplotlibrc"),
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
-        "WELLPOSED_RESULTS": str(results.resolve()),
+        layout.VARIABLE: str(results.resolve()),
     }
     if sys.platform == "linux":
         own["LC_ALL"] = "C.UTF-8"

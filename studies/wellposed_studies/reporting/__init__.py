@@ -6,7 +6,7 @@ A study's report is a few lines of Markdown around `open_page`::
 
 and then ``page.opening()`` and ``page.figure(...)``, each as the value of a cell, and the sections
 ``page.claims(...)`` and ``page.closing()``, each printed in a cell with ``output: asis``. They
-return Markdown that both engines know; files beside figures are written to `exhibit.FOLDER`.
+return Markdown that both engines know; files beside figures are written to `layout.FIGURES`.
 """
 
 from __future__ import annotations

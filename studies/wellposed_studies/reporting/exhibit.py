@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..storing.layout import FIGURES
 from .drawn import drawn
 from .markdown import Markdown
 from .narrowing import narrow
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Where figures and their files lie, beside the document.
-FOLDER = Path("figures")
 DPI = 200
 
 
@@ -53,8 +52,8 @@ def exhibit(
     narrowed : Figure, optional
         The figure for narrow screens; by default its panels, one below the other.
     """
-    FOLDER.mkdir(exist_ok=True)
-    place = FOLDER / file
+    FIGURES.mkdir(exist_ok=True)
+    place = FIGURES / file
     (drawn(figure) if data is None else data).to_csv(
         place.with_suffix(".csv"), index=False, float_format="%.10g"
     )

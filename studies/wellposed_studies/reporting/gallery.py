@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..discovery import find, names
 from ..escaping import code, markdown, shell
+from ..storing import layout
 from ..storing.results import load
 from .claims_shown import attributes
-from .exhibit import FOLDER, save
+from .exhibit import save
 from .findings import findings
 from .markdown import Markdown
 from .neighbours import with_report
@@ -54,13 +55,13 @@ def _finished(name: str, results: str | os.PathLike[str] | None) -> Results | No
 
 def _card(source: Source, finished: Results) -> str:
     name, title = source.name, markdown(source.study.title)
-    linked = name in with_report(finished.folder.parents[2])
+    linked = name in with_report(layout.root_of(finished.folder))
     href = f' href="{name}.html"' if linked else ""
     picture = ""
     figure = source.study.key_figure
     if figure is not None:
-        FOLDER.mkdir(exist_ok=True)
-        image = FOLDER / f"card-{name}.svg"
+        layout.FIGURES.mkdir(exist_ok=True)
+        image = layout.FIGURES / f"card-{name}.svg"
         save(finished.figure(figure), image)
         alt = f"The key figure of {name}, which its report describes."
         picture = f' image="{image.as_posix()}" alt={json.dumps(alt)}'

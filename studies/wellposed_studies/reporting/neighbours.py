@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..discovery import find, names
 from ..escaping import markdown
+from ..storing import layout
 from ..storing.reading import latest_run
-from ..storing.results import DEFAULT_RESULTS, RESULTS_VARIABLE
 from .markdown import Markdown
 
 
 def with_report(root: Path | None = None) -> list[str]:
     """The built-in studies that have a finished run and a document in the current folder."""
-    root = root or Path(os.environ.get(RESULTS_VARIABLE) or DEFAULT_RESULTS)
+    root = layout.results_folder(root)
     return [n for n in names() if Path(f"{n}.qmd").exists() and latest_run(root, n) is not None]
 
 

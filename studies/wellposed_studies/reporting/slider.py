@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .exhibit import FOLDER
+from ..storing.layout import FIGURES
 from .markdown import Markdown
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def slider(results: Results, name: str, shown: Markdown) -> Markdown:
     if offered is None:
         return shown
     data = offered(results)
-    path = FOLDER / f"{results.name}-{name}-slider.json"
+    path = FIGURES / f"{results.name}-{name}-slider.json"
     path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     return Markdown(
         f'\n::: {{.interactive data="{path.as_posix()}" script="slider"}}\n{shown}\n:::\n'

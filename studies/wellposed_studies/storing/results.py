@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
     from ..study import Source
 
-#: Environment variable with the results folder that `load` reads when it is given none.
-RESULTS_VARIABLE = "WELLPOSED_RESULTS"
-DEFAULT_RESULTS = "results"
-
 #: What `Results.table` reads, for its errors.
 DERIVED = "derived tables (an experiment's are in results['its name'])"
 
@@ -122,7 +118,7 @@ class Results:
 
     @property
     def table_names(self) -> list[str]:
-        return sorted(path.stem for path in (self.folder / layout.TABLES).glob("*.parquet"))
+        return layout.table_names(self.folder, layout.TABLES)
 
     @property
     def verdicts(self) -> pd.DataFrame:
@@ -165,7 +161,8 @@ class Results:
             Keep the rows that have these values, or one of those in a list:
             ``table("slopes", data="digits", regularizer=["l1", "l2"])``.
         """
-        return self._select(self._read(f"{layout.TABLES}/{name}", DERIVED, self.table_names), where)
+        file = layout.table_file(layout.TABLES, name)
+        return self._select(self._read(file, DERIVED, self.table_names), where)
 
     def data(self, name: str | None = None) -> Any:
         """A data set as the cells saw it: loaded and prepared again, and its digest checked.
@@ -207,7 +204,7 @@ class Results:
         """
         always = {layout.VERDICTS, layout.TIMINGS}
         for name in sorted(always.union(self.manifest.get("files", []))):
-            if name.endswith(".parquet"):
+            if layout.is_table(name):
                 self._file(name)
         read_verdicts(self.folder)
 
@@ -219,15 +216,15 @@ class Results:
             raise Damaged(f"{visible(path)} is missing. {AGAIN}") from None
 
     def _read(
-        self, place: str, what: str, known: list[str], columns: Sequence[str] = ()
+        self, file: str, what: str, known: list[str], columns: Sequence[str] = ()
     ) -> pa.Table:
-        name = place.rpartition("/")[2]
-        if name not in known and f"{place}.parquet" not in self.manifest.get("files", []):
+        name = Path(file).stem
+        if name not in known and file not in self.manifest.get("files", []):
             raise KeyError(
                 f"{self.name} has nothing named {name!r} in its {what}; it has "
                 f"{', '.join(known) or 'none'}."
             )
-        return self._file(f"{place}.parquet", columns)
+        return self._file(file, columns)
 
     def _select(self, table: pa.Table, where: dict[str, Any]) -> pd.DataFrame:
         return select(table.to_pandas(), self._where(table.column_names, where))
@@ -293,14 +290,13 @@ class ExperimentResults:
         return self._names(layout.ARRAYS)
 
     def _names(self, kind: str) -> list[str]:
-        folder = self.results.folder / kind / self.name
-        return sorted(path.stem for path in folder.glob("*.parquet"))
+        return layout.table_names(self.results.folder, kind, self.name)
 
     def _read(self, kind: str, name: str, columns: Sequence[str] = ()) -> pa.Table:
         factors = self._record["factors"]
-        place = f"{kind}/{self.name}/{name}"
+        file = layout.table_file(kind, name, self.name)
         wanted = ["data", *factors, "repetition", *columns]
-        return self.results._read(place, f"{kind} of {self.name}", self._names(kind), wanted)
+        return self.results._read(file, f"{kind} of {self.name}", self._names(kind), wanted)
 
     def table(self, name: str = "cells", **where: Any) -> pd.DataFrame:
         """A table as a DataFrame, in the order in which the study declares its cells.
@@ -385,7 +381,7 @@ def load(name: str, results: str | os.PathLike[str] | None = None) -> Results:
     from .reading import latest_run
 
     source = find(name)
-    root = Path(results or os.environ.get(RESULTS_VARIABLE) or DEFAULT_RESULTS)
+    root = layout.results_folder(results)
     folder = latest_run(root, source.name)
     if folder is None:
         command = shell(["wellposed", "run", name, "--results", root])

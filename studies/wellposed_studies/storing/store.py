@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ..errors import Damaged
 from ..escaping import visible
 from ..running.measuring import Outcome
-from . import atomic
+from . import atomic, layout
 from .encoding import to_rows
 from .reading import read_bytes, table_from
 
@@ -93,7 +93,7 @@ class Store:
         content = parquet_bytes(part)
         name = hashlib.sha256(content).hexdigest()
         atomic.make_folder(self.folder)
-        atomic.write(self.folder / f"{name}.parquet", content)
+        atomic.write(layout.cells_file(self.folder, name), content)
 
     def keys(self) -> set[str]:
         """Keys of all cells that are stored and undamaged."""
@@ -127,7 +127,7 @@ class Store:
         """
         n_cells = n_bytes = 0
         for path in [*self._files(), *self._leftovers()]:
-            table = self._read(path, ["key"]) if path.suffix == ".parquet" else None
+            table = self._read(path, ["key"]) if layout.is_table(path) else None
             if table is not None and record_of(table).get("version") == str(version):
                 continue
             n_cells += 0 if table is None else len(table)
@@ -139,7 +139,7 @@ class Store:
     def discard_unusable(self) -> None:
         """Delete damaged files and leftovers of killed runs."""
         for path in [*self._files(), *self._leftovers()]:
-            if path.suffix != ".parquet" or self._read(path, ["key"]) is None:
+            if not layout.is_table(path) or self._read(path, ["key"]) is None:
                 self._delete(path)
 
     def _delete(self, path: Path) -> None:
@@ -150,7 +150,7 @@ class Store:
                 path.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("[!.]*.parquet"))
+        return layout.cells_files(self.folder)
 
     def _leftovers(self) -> list[Path]:
         return sorted(self.folder.glob(f"{atomic.TEMPORARY}*"))
