@@ -27,7 +27,7 @@ report: .venv/.installed-reports
 	@$(BIN)/wellposed report
 
 test: lint
-	$(BIN)/pytest -n 2 --doctest-modules tests estimators studies
+	$(BIN)/pytest -n 2 --dist worksteal --doctest-modules tests estimators studies
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check
@@ -35,7 +35,7 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 
 coverage: .venv/.installed-dev
-	$(BIN)/pytest -n 2 --doctest-modules --cov --cov-report=term-missing:skip-covered \
+	$(BIN)/pytest -n 2 --dist worksteal --doctest-modules --cov --cov-report=term-missing:skip-covered \
 		tests estimators studies
 
 bench: .venv/.installed-dev

@@ -18,20 +18,19 @@ ON = {
     for name, strength in WEAK.items()
     if not REGULARIZERS[name].excludes and not REGULARIZERS[name].uses_tasks
 }
-FURTHER = [
-    {},
-    {"early_stopping": True},
-    {"early_stopping": True, "retrain": "updates"},
-    {"early_stopping": True, "retrain": "passes"},
-    {"class_weight": "balanced", "dtype": "float32"},
+SETTINGS = [
+    ("adam", {}),
+    ("sgd", {"early_stopping": True}),
+    ("sgd", {"early_stopping": True, "retrain": "updates"}),
+    ("adam", {"early_stopping": True, "retrain": "passes"}),
+    ("adam", {"class_weight": "balanced", "dtype": "float32"}),
 ]
 NEEDS = {other: value for r in REGULARIZERS.values() for other, (value, _) in r.needs.items()}
 NET = NetClassifier((16, 16), learning_rate=0.02, batch_size=30, max_epochs=60, random_state=0)
 NET.set_params(**NEEDS)
 
 
-@pytest.mark.parametrize("further", FURTHER, ids=str)
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize(("solver", "further"), SETTINGS, ids=str)
 def test_all_on_learn_and_keep_their_promises(solver, further):
     rate = {"adam": 0.02, "sgd": 0.05}[solver]
     enough = {"max_epochs": 100, "n_iter_no_change": 20, "learning_rate": rate}

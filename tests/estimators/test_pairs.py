@@ -16,9 +16,9 @@ from wellposed._checks import check_combination
 from wellposed.regularizers import REGULARIZERS
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(20, 64))
-Y = {"NetClassifier": np.arange(20) % 3, "NetRegressor": X[:, :2] @ [1.0, -1.0]}
-SETTINGS = {"batch_size": 4, "max_epochs": 1, "random_state": 0}
+X = RNG.normal(size=(12, 64))
+Y = {"NetClassifier": np.arange(12) % 3, "NetRegressor": X[:, :2] @ [1.0, -1.0]}
+SETTINGS = {"batch_size": 6, "max_epochs": 1, "random_state": 0}
 RATES = {"adam": 1e-3, "sgd": 1e-5}  # weak enough for the strongest of all
 NETS = {
     f"{cls.__name__}-{network}-{solver}": cls(

@@ -41,14 +41,14 @@ def held(claim: Claim, estimate: Estimate) -> bool:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """All questions on three repetitions, with few steps and two sparsities."""
+    """All questions on two repetitions, with few steps and two sparsities."""
     with pytest.MonkeyPatch.context() as patch:
         for name, experiment in study.experiments.items():
             small = tuple(
                 Grid({k: SLOW_VALUES.get(k, v) for k, v in g.factors.items()}, g.data)
                 for g in experiment.grids
             )
-            patch.setitem(study.experiments, name, replace(experiment, grids=small, repetitions=3))
+            patch.setitem(study.experiments, name, replace(experiment, grids=small, repetitions=2))
         folder = tmp_path_factory.mktemp("results")
         return run(Selection("underconstrained", "quick", 3), folder)
 

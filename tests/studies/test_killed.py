@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "n_jobs", "n_kills"),
-    [("toy_study", "1", 10), ("toy_study", "2", 10), ("net_study", "1", 5), ("net_study", "2", 5)],
+    [("toy_study", "1", 5), ("toy_study", "2", 4), ("net_study", "1", 2), ("net_study", "2", 2)],
 )
 def test_killed_many_times_and_finished(study, n_jobs, n_kills, tmp_path, command, contents):
     """Kills fall anywhere between the start and the end; what was stored then is kept."""

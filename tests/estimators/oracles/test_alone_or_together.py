@@ -236,16 +236,17 @@ def test_a_network_is_the_same_alone_and_in_any_company(structure, K, seed):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_every_activation_with_every_regularizer(activation, solver, dtype):
-    structure = {**EVERYTHING, "activation": activation, "solver": solver, "dtype": dtype}
-    for loss, n_outputs in (("squared_error", 1), ("cross_entropy", 3)):
-        structure |= {"loss": loss, "n_outputs": n_outputs}
+def test_every_activation_with_every_regularizer(activation, dtype):
+    structure = {**EVERYTHING, "activation": activation, "dtype": dtype}
+    for solver, loss, n_outputs in (("adam", "squared_error", 1), ("sgd", "cross_entropy", 3)):
+        structure |= {"solver": solver, "loss": loss, "n_outputs": n_outputs}
         requests = draw_requests(structure, 17, seed=2)
-        alone = [train([request])[0] for request in requests]
-        for K in (3, 17):
-            for outcome, expected in zip(train(requests[:K]), alone):
-                assert_same(outcome, expected)
+        few, many = train(requests[:3]), train(requests)
+        for k in (0, 1, 2, 7, 8, 15, 16):  # first and last lanes of a vector of 4, 8 and 16
+            (alone,) = train([requests[k]])
+            assert_same(many[k], alone)
+            if k < 3:
+                assert_same(few[k], alone)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -101,7 +101,7 @@ def test_a_second_ctrl_c_while_jobs_are_resolved(digits, ctrl_c, no_thread_left,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("first", "number", "longest"), [(0, 250, 0.005), (1000, 150, 0.1)])
+@pytest.mark.parametrize(("first", "number", "longest"), [(0, 150, 0.005), (1000, 80, 0.1)])
 def test_at_any_moment(first, number, longest):
     """Also while tasks are submitted, admitted and started."""
     script = [HERE / "interrupt_schedules.py", HERE / "test_schedules.py", first, number, longest]
