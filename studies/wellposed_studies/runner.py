@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 #: A run stops when this many of its cells have failed: it is then the study that is broken.
 MAX_FAILURES = 20
+_HOPELESS = 3  # failures of the first cells, where none has succeeded
 
 
 class CellsFailed(StudyError):
@@ -189,19 +190,22 @@ def _compute_missing(
     measure = Measure(plan.selection, plan.source.code)
     failed: list[Outcome] = []
     warned: Counter[str] = Counter()
-    done = 0
+    done, stopped = 0, False
     try:
         with contextlib.closing(executor.run(measure, missing)) as stream:
             for outcomes in stream:
                 good = [outcome for outcome in outcomes if outcome.measured is not None]
-                failed += [outcome for outcome in outcomes if outcome.measured is None]
+                bad = [outcome for outcome in outcomes if outcome.measured is None]
+                if bad and not failed:
+                    logger.warning("a cell has failed: %s: %s", _which(bad[0]), bad[0].error)
+                failed += bad
                 for name, those in _by_experiment(good).items():
                     store.add(those, record | {"experiment": name})
                 done += len(good)
                 for outcome in outcomes:
                     warned.update(outcome.warned)
                 progress.advanced(len(outcomes))
-                if len(failed) >= MAX_FAILURES:
+                if stopped := len(failed) >= (MAX_FAILURES if done else _HOPELESS):
                     break
     except KeyboardInterrupt:
         raise Interrupted(
@@ -213,15 +217,18 @@ def _compute_missing(
     if failed:
         kinds = Counter(outcome.error for outcome in failed)
         message, count = kinds.most_common(1)[0]
-        first = failed[0]
-        stopped = " The run was stopped early." if len(failed) >= MAX_FAILURES else ""
         raise CellsFailed(
             f"{len(failed)} of {len(missing)} cells failed, most often ({count}) with: {message}."
-            f"{stopped} {done} new cells are stored, the failed ones are tried again by the next "
-            f"run. The first to fail was {first.cell.experiment} on {first.cell.data_name}, "
-            f"{first.cell.params}, repetition {first.cell.repetition}.",
-            first.trace,
+            f"{' The run was stopped early.' if stopped else ''} {done} new cells are stored, the "
+            "failed ones are tried again by the next run. "
+            f"The first to fail was {_which(failed[0])}.",
+            failed[0].trace,
         )
+
+
+def _which(outcome: Outcome) -> str:
+    cell = outcome.cell
+    return f"{cell.experiment} on {cell.data_name}, {cell.params}, repetition {cell.repetition}"
 
 
 def _warn_if_code_changed(store: Store, plan: Plan) -> None:

@@ -121,6 +121,14 @@ def test_a_broken_study_is_stopped_early(quick, tmp_path, monkeypatch):
         run(quick, tmp_path, executor=Counting())
 
 
+def test_where_nothing_succeeds_it_is_told_at_once(quick, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("TOY_FAILS", "all")
+    with pytest.raises(CellsFailed, match=r"[345] of 200 cells failed.* stopped early"):
+        run(quick, tmp_path)
+    (told,) = [record.message for record in caplog.records if "has failed" in record.message]
+    assert "repetition 0: ZeroDivisionError: asked" in told
+
+
 def test_a_damaged_cell_is_computed_again(quick, tmp_path, contents, caplog):
     before = contents(run(quick, tmp_path, executor=Backwards()))
     parts = sorted(cells_folder(tmp_path, "toy-study").iterdir())
