@@ -21,7 +21,7 @@ from .networks import Network
 from .regularizers import Regularizer
 from .training.evaluation import outputs
 from .training.monte_carlo import drawn, sub_model_outputs
-from .training.request import State
+from .training.request import Request, State
 
 
 class FittedNet(Parameters):
@@ -70,6 +70,7 @@ class FittedNet(Parameters):
     _targets: Targets
     _state: State
     _network: Network
+    _made_by: Request  # without rows
 
     @property
     @in_one_thread
