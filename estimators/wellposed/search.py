@@ -21,9 +21,10 @@ from .regularizers import REGULARIZERS, Regularizer
 if TYPE_CHECKING:
     import optuna
 
-_WIDTHS = ((64,), (128,), (256,), (128, 128), (256, 256))
+_WIDTHS = ((), (64,), (128,), (256,), (128, 128), (256, 256))
 _CHANNELS = ((8,), (16,), (8, 16), (16, 32))
 _RATES = (1e-3, 3e-2)
+_SIZES = "hidden_layer_sizes"
 
 
 def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True) -> Cocktail:
@@ -41,7 +42,8 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
         every other one.
     architecture : bool, default=True
         Search over ``learning_rate`` and, but for a network of your own and the linear model,
-        ``hidden_layer_sizes`` as well.
+        ``hidden_layer_sizes`` as well, among them the linear model: on small tables it is often
+        the best.
 
     Returns
     -------
@@ -94,6 +96,7 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
         if not _accepts(net, {a: candidates[a].typical[0], b: candidates[b].typical[0]})
     ]
     others: dict[str, Any] = {}
+    sizes: tuple[tuple[int, ...], ...] = ()
     stops = {"early_stopping": True}
     if not net.early_stopping and all(
         _accepts(net, {name: cls.typical[0], **stops}) for name, cls in candidates.items()
@@ -105,11 +108,15 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
         if not callable(net.network) and net.hidden_layer_sizes != ():
             known = _CHANNELS if net.network == "cnn" else _WIDTHS
             sizes = tuple(each for each in known if trains(hidden_layer_sizes=each))
-            if len(sizes) > 1:  # none, where lists and the like are for other layers
-                others["hidden_layer_sizes"] = sizes
+            sizes = sizes if len(sizes) > 1 else ()  # lists and the like are for other layers
+    unsuited = {
+        name
+        for name, cls in candidates.items()
+        if () in sizes and not trains(hidden_layer_sizes=(), **{name: cls.typical[0]})
+    }
     share = min(1.0, expected / max(1, len(candidates)))
     off = {name: getattr(type(net), name) for name in candidates}
-    return Cocktail(prefix, candidates, off, excluded, share, others)
+    return Cocktail(prefix, candidates, off, excluded, share, others, sizes, unsuited)
 
 
 class Cocktail(dict):
@@ -127,25 +134,32 @@ class Cocktail(dict):
         excluded: list[set[str]],
         share: float,
         others: dict[str, Any],
+        sizes: tuple[tuple[int, ...], ...],
+        unsuited: set[str],  # to the linear model
     ) -> None:
         self.prefix, self.share, self.excluded = prefix, share, excluded
+        self._sizes, self._unsuited = sizes, unsuited
         self.regularizers, self._off, self._others = candidates, off, others
         self._undrawn: dict[str, Any] = {}  # of the running draw
         self._generator: Any = None  # that the running draw is from
-        super().__init__({f"{prefix}{name}": _Marginal(self, name) for name in candidates})
+        joint = [*candidates, *([_SIZES] if sizes else [])]
+        super().__init__({f"{prefix}{name}": _Marginal(self, name) for name in joint})
         self.update({f"{prefix}{name}": values for name, values in others.items()})
 
     def draw(self, random_state: Any = None) -> dict[str, Any]:
-        """Draw which regularizers are on and how strong: parameters for ``set_params``."""
+        """Draw layers, which regularizers are on and how strong, for ``set_params``."""
         rng = check_random_state(random_state)
+        drawn: dict[str, Any] = {}
+        if self._sizes:
+            drawn[self.prefix + _SIZES] = self._sizes[rng.randint(len(self._sizes))]
         on: set[str] = set()
         for name in rng.permutation(list(self.regularizers)):
-            if rng.uniform() < self.share and not self._conflicts(name, on):
+            if rng.uniform() < self.share and not self._conflicts(name, on, drawn):
                 on.add(str(name))
-        return {
-            f"{self.prefix}{name}": _strength(cls, rng.uniform()) if name in on else self._off[name]
-            for name, cls in self.regularizers.items()
-        }
+        for name, cls in self.regularizers.items():
+            strength = _strength(cls, rng.uniform()) if name in on else self._off[name]
+            drawn[self.prefix + name] = strength
+        return drawn
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """Let Optuna suggest all parameters, those of `architecture` too, for ``set_params``.
@@ -156,11 +170,13 @@ class Cocktail(dict):
             Its parameters are named ``<regularizer> on`` and as those of the estimator.
         """
         suggested = {self.prefix + name: value for name, value in self._suggested_others(trial)}
+        if self._sizes:
+            suggested[self.prefix + _SIZES] = self._suggested_of(trial, _SIZES, self._sizes)
         on: set[str] = set()
         for name, cls in self.regularizers.items():
             key = self.prefix + name
             suggested[key] = self._off[name]
-            if self._conflicts(name, on):
+            if self._conflicts(name, on, suggested):
                 continue
             if trial.suggest_categorical(f"{key} on", [False, True]):
                 on.add(name)
@@ -173,12 +189,17 @@ class Cocktail(dict):
     def _suggested_others(self, trial: optuna.Trial) -> Iterator[tuple[str, Any]]:
         for name, values in self._others.items():
             if isinstance(values, tuple):
-                texts = {repr(value): value for value in values}
-                yield name, texts[trial.suggest_categorical(self.prefix + name, list(texts))]
+                yield name, self._suggested_of(trial, name, values)
             else:
                 yield name, trial.suggest_float(self.prefix + name, *values.support(), log=True)
 
-    def _conflicts(self, name: str, on: set[str]) -> bool:
+    def _suggested_of(self, trial: optuna.Trial, name: str, values: tuple[Any, ...]) -> Any:
+        texts = {repr(value): value for value in values}
+        return texts[trial.suggest_categorical(self.prefix + name, list(texts))]
+
+    def _conflicts(self, name: str, on: set[str], drawn: dict[str, Any]) -> bool:
+        if name in self._unsuited and drawn.get(self.prefix + _SIZES) == ():
+            return True
         return any({name, other} in self.excluded for other in on)
 
     def _next(self, key: str, rng: Any) -> Any:
@@ -199,6 +220,8 @@ class _Marginal:
         return self._space._next(self._space.prefix + self._name, check_random_state(random_state))
 
     def __repr__(self) -> str:
+        if self._name == _SIZES:
+            return f"<one of {self._space._sizes}>"
         weak, strong = self._space.regularizers[self._name].typical
         return f"<off, or log-uniform from {weak:g} to {strong:g}>"
 

@@ -172,6 +172,19 @@ def test_searches_of_scikit_learn(name):
     assert sum(scheduler.stack_sizes) >= 12
 
 
+def test_the_linear_model_is_drawn_without_what_needs_hidden_layers():
+    space = cocktail(NetClassifier())
+    drawn = list(ParameterSampler(space, 300, random_state=0))
+    linear = [params for params in drawn if params["hidden_layer_sizes"] == ()]
+    assert 30 < len(linear) < 70  # one in six
+    needs_hidden = {name for name in space.regularizers if REGULARIZERS[name].needs_hidden}
+    assert needs_hidden
+    for params in drawn:
+        check_combination(NetClassifier(**params))
+    assert not any(names_on(space, params) & needs_hidden for params in linear)
+    assert {name for params in drawn for name in names_on(space, params)} == set(space.regularizers)
+
+
 def test_optuna():
     X, y = load_wine(return_X_y=True)
     pipe = make_pipeline(StandardScaler(), NetClassifier(max_epochs=2, random_state=0))
