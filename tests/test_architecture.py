@@ -182,6 +182,18 @@ def test_studies_run_and_store_nothing_themselves() -> None:
     assert not {name: found for name in studies if (found := graph[name] & forbidden)}
 
 
+def test_studies_hold_no_statistics_of_their_own() -> None:
+    """Intervals, lines through points and quantiles are those of `claims` and `drawing`."""
+    by_hand = {"delete", "polyfit", "std", "quantile", "percentile", "median", "linregress"}
+    studies = [n for n in modules("wellposed_studies") if n.startswith(f"{NAMES}.")]
+    assert len(studies) > 10
+    for name in studies:
+        assert not {other for other in imported(name) if other.startswith("scipy.stats")}, name
+        tree = ast.parse(modules("wellposed_studies")[name].read_text(encoding="utf-8"))
+        called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not called & by_hand, name
+
+
 def texts(file: Path) -> Iterator[ast.Constant]:
     """The strings of a file that are no docstrings, also parts of f-strings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

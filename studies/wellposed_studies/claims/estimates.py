@@ -226,6 +226,34 @@ def mean_difference(a: np.ndarray, b: np.ndarray) -> Estimate:
     return mean(a - b)
 
 
+def standard_errors_off(values: np.ndarray, truth: float) -> float:
+    """How many of its standard errors a mean is off what is known: Student's t without its sign.
+
+    Examples
+    --------
+    >>> round(standard_errors_off([1.0, 2.0, 3.0], 1.0), 3)
+    1.732
+    """
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    error = values.std(ddof=1) / len(values) ** 0.5
+    return float(abs(values.mean() - truth) / error)
+
+
+def level_for_all(n: int, error: float = 0.05) -> float:
+    """The level of each of `n` intervals at which, but for `error`, all hold at once.
+
+    Bonferroni's, which needs no independence; one may then pick among the intervals.
+
+    Examples
+    --------
+    >>> level_for_all(1), level_for_all(10)
+    (0.95, 0.995)
+    """
+    return 1 - error / n
+
+
 def proportion(successes: int, n: int) -> Estimate:
     """A share of independent trials, with the exact interval of Clopper and Pearson (1934).
 

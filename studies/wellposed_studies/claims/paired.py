@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .estimates import Estimate, exact, jackknife
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -114,6 +114,51 @@ def least_share(parts: np.ndarray, wholes: np.ndarray, names: Sequence[str] = ()
     )
     shares = [part.mean() / whole.mean() for part, whole in zip(parts, wholes)]
     return _noted(estimate, np.array(shares), names)
+
+
+def spread(samples: np.ndarray) -> float:
+    """Root mean square over points of the standard deviation over repetitions.
+
+    Parameters
+    ----------
+    samples : array of shape (n_repetitions, n_points)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(spread(np.array([[0.0, 1.0], [2.0, 1.0]])), 3)
+    1.0
+    """
+    import numpy as np
+
+    return float(np.sqrt(samples.var(axis=0, ddof=1).mean()))
+
+
+def largest_spread_left(pairs: Mapping[Any, tuple[np.ndarray, np.ndarray]]) -> Estimate:
+    """The largest, over several pairs of samples, of the `spread` of one as a share of the other's.
+
+    Parameters
+    ----------
+    pairs : mapping of name to (with, without)
+        Arrays of shape (n_repetitions, n_points), paired by repetition. A spread below 1e-12
+        counts as this much. The estimate's note is the name of the largest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(9, 5))
+    >>> estimate = largest_spread_left({"a": (0.2 * x, x), "b": (0.5 * x, x)})
+    >>> round(estimate.value, 3), estimate.note, estimate.of
+    (0.5, 'b', 2)
+    """
+
+    def left(name: Any, i: np.ndarray | slice) -> float:
+        on, off = pairs[name]
+        return spread(on[i]) / max(spread(off[i]), 1e-12)
+
+    n = min(len(on) for on, _ in pairs.values())
+    estimate = jackknife(lambda i: max(left(name, i) for name in pairs), n, of=len(pairs))
+    return replace(estimate, note=str(max(pairs, key=lambda name: left(name, slice(None)))))
 
 
 def _paired(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

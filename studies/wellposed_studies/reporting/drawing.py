@@ -93,6 +93,12 @@ def band(ax: Axes, x: Any, runs: np.ndarray, color: str, **options: Any) -> None
     ax.fill_between(x, low, high, color=color, alpha=0.18, lw=0)
 
 
+def ranges(ax: Axes, x: Any, runs: np.ndarray, **options: Any) -> None:
+    """As `band`, where `x` are no points of a line: medians with bars for the ranges."""
+    low, middle, high = np.quantile(runs, [0.1, 0.5, 0.9], axis=1)
+    ax.errorbar(x, middle, [middle - low, high - middle], capsize=3, **options)
+
+
 def means(
     ax: Axes,
     x: Any,

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Estimate, at_most, exact, relative_change, within, worst
+from ...claims import (
+    Estimate,
+    at_most,
+    exact,
+    relative_change,
+    standard_errors_off,
+    within,
+    worst,
+)
 from ...escaping import mathtext
 from ...reporting.drawing import legend
 from ...reporting.strength_axis import place_ticks
@@ -156,8 +164,7 @@ def ridge_components(results: Results) -> Estimate:
         lots = in_lots(draws.reshape(-1, draws.shape[-1]), data)
         for name, value in ridge_closed_form(data, row["strength"]).items():
             values = np.array([getattr(lot, name) for lot in lots])
-            error = values.std(ddof=1) / len(values) ** 0.5
-            deviations.append(abs(values.mean() - value) / error)
+            deviations.append(standard_errors_off(values, value))
     return exact(max(deviations))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...claims import Axis, Estimate, at_least, least_mean, relative_slope
+from ...claims import Axis, Estimate, at_least, halves, peak_inside, relative_slope
 from ...claims import too_much_hurts as hurts
 from ...reporting.drawing import PALETTE, legend
 from .drawing import along_strengths
@@ -107,11 +107,8 @@ def variance_peaks(results: Results) -> Estimate:
     """Variance at the width where the first half of the repetitions sees most of it, less that at
     the narrower and at the wider end, whichever is larger."""
     axis = axis_at(results, place(results), "width")
-    half = axis.matrix("error").shape[1] // 2
-    first = _variances(results, axis, slice(None, half)).mean(axis=1)
-    second = _variances(results, axis, slice(half, None))
-    peak = 1 + int(first[1:-1].argmax())
-    return least_mean(second[peak] - second[[0, -1]])
+    parts = halves(axis.matrix("error").shape[1])
+    return peak_inside(*(_variances(results, axis, part) for part in parts))
 
 
 def _variances(results: Results, axis: Axis, part: slice) -> np.ndarray:

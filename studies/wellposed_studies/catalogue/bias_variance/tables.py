@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...claims import Axis, choose_then_test, relative_slope, share, share_saved
+from ...claims import (
+    Axis,
+    choose_then_test,
+    halves,
+    level_for_all,
+    relative_slope,
+    share,
+    share_saved,
+)
 from .setup import REGULARIZERS, plain_strength, study
 
 if TYPE_CHECKING:
@@ -157,18 +165,18 @@ def trades(results: Results) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    half = {name: results[name].repetitions // 2 for name in SAMPLINGS if name in results}
+    parts = {name: halves(results[name].repetitions) for name in SAMPLINGS if name in results}
     tested = {
         (*(row[name] for name in SETTING), result.loss): result
-        for name, n in half.items()
-        for row, result in decompositions(results, slice(n, None), [name])
+        for name, (_, second) in parts.items()
+        for row, result in decompositions(results, second, [name])
     }
     for place in places(results):
         data, loss, sampling = place
         for axis in axes_at(results, place):
             errors = axis.matrix("error")
             chosen, later = choose_then_test(errors)
-            first = errors[:, : half[sampling]].mean(axis=1)
+            first = errors[:, parts[sampling][0]].mean(axis=1)
             best = tested[(data, *axis.settings[chosen], sampling, loss)]
             off = tested[(data, "none", 0.0, sampling, loss)]
             gain = share_saved(later[axis.off], later[chosen])
@@ -215,9 +223,9 @@ def slopes(results: Results) -> pd.DataFrame:
         for component in ("bias", "variance")
         for estimate in [relative_slope([axis], {component: 1})]
     ]
-    rows = []
+    rows, together = [], level_for_all(len(found))
     for place, regularizer, component, estimate in found:
-        (low, high), (low_all, high_all) = estimate.at(0.95), estimate.at(1 - 0.05 / len(found))
+        (low, high), (low_all, high_all) = estimate.at(0.95), estimate.at(together)
         ends = {"low": low, "high": high, "low_all": low_all, "high_all": high_all}
         row = {"data": place.data, "loss": place.loss, "regularizer": regularizer}
         row["component"] = component

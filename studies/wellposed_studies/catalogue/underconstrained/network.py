@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Estimate, at_most, jackknife, worst
+from ...claims import Estimate, at_most, largest_spread_left, spread, worst
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, legend, letters, sets_of
+from ...reporting.drawing import PALETTE, legend, letters, ranges, sets_of
 from ...study import Cell
 from .setup import study, wave
 
@@ -112,29 +111,9 @@ def agree(results: Results, treatment: str, without: str) -> Estimate:
     """Spread between seeds with a treatment over that without, root mean square over the test
     points; the larger of the data sets'."""
     table = results["seeds"].stacked("prediction")
-    pairs = {}
-    for name, part in table.groupby("data"):
-        by = part.set_index("treatment")["prediction"]
-        pairs[name] = (by[treatment], by[without])
-
-    def ratio(name: Any, i: np.ndarray | slice) -> float:
-        P, Q = pairs[name]
-        return spread(P[i]) / max(spread(Q[i]), 1e-12)
-
-    n = min(len(P) for P, _ in pairs.values())
-    estimate = jackknife(lambda i: max(ratio(name, i) for name in pairs), n, of=len(pairs))
-    return replace(estimate, note=str(max(pairs, key=lambda name: ratio(name, slice(None)))))
-
-
-def spread(P: np.ndarray) -> float:
-    """Root mean square over points of the standard deviation over seeds, of (n_seeds, n_points).
-
-    Examples
-    --------
-    >>> round(spread(np.array([[0.0, 1.0], [2.0, 1.0]])), 3)
-    1.0
-    """
-    return float(np.sqrt(P.var(axis=0, ddof=1).mean()))
+    parts = {name: part.set_index("treatment") for name, part in table.groupby("data")}
+    found = {name: part["prediction"] for name, part in parts.items()}
+    return largest_spread_left({name: (P[treatment], P[without]) for name, P in found.items()})
 
 
 @study.derived
@@ -204,8 +183,7 @@ def spreads(results: Results, figure: Figure) -> None:
         }
         axes[0].plot(x, between.loc[treatments], **options)
         errors = cells.matrix("test_error", rows="treatment", data=name)
-        low, middle, high = np.quantile(errors.loc[treatments], [0.1, 0.5, 0.9], axis=1)
-        axes[1].errorbar(x, middle, [middle - low, high - middle], capsize=3, **options)
+        ranges(axes[1], x, errors.loc[treatments].to_numpy(), **options)
     axes[0].set_title("spread between seeds")
     axes[0].set_ylabel("standard deviation (root mean square)")
     axes[1].set_title("test error")

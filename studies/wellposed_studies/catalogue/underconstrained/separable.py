@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...claims import Estimate, at_least, at_most, extreme, least_mean
+from ...claims import (
+    Estimate,
+    at_least,
+    at_most,
+    change_of_log_slope,
+    decade_changes,
+    extreme,
+    least_mean,
+    range_in_last_decade,
+)
 from ...escaping import mathtext
 from ...reporting.drawing import PALETTE, band, legend, letters, sets_of
 from ...study import Cell, by_profile
@@ -73,10 +83,23 @@ def growth(cell: Cell, l2: float, steps: int) -> dict[str, Any]:
     return {"growth": pd.DataFrame(rows), "widest_margin": widest}
 
 
-def runs(results: Results, l2: float) -> list[pd.DataFrame]:
-    """Of every data set: the table of steps and what is measured there."""
+def runs(results: Results, column: str, l2: float) -> list[pd.DataFrame]:
+    """Of every data set what was measured, one row a step and one column a repetition."""
     table = results["growth"].table("growth", l2=l2)
-    return [part for _, part in table.groupby("data")]
+    return [
+        part.pivot(index="step", columns="repetition", values=column)
+        for _, part in table.groupby("data")
+    ]
+
+
+def largest(found: list[pd.DataFrame], measure: Callable[..., np.ndarray]) -> Estimate:
+    """The largest in all runs of what `claims.steps` measures; a repetition is on all data sets."""
+    import pandas as pd
+
+    sets = [
+        pd.Series(measure(wide.index.to_numpy(), wide.to_numpy()), wide.columns) for wide in found
+    ]
+    return extreme(pd.concat(sets, axis=1).max(axis=1).to_numpy())
 
 
 @study.claim(
@@ -91,24 +114,7 @@ def runs(results: Results, l2: float) -> list[pd.DataFrame]:
 def norm_grows(results: Results) -> Estimate:
     """How far the norm's slope against log step in the last decade of steps is from that in the
     decade before: the largest share over all runs, infinite where the norm does not grow."""
-    changes: dict[Any, float] = {}
-    for part in runs(results, 0.0):
-        for repetition, run in part.groupby("repetition"):
-            change = _change_of_slope(run)
-            changes[repetition] = max(change, changes.get(repetition, 0.0))
-    return extreme(np.array(list(changes.values())))
-
-
-def _change_of_slope(run: pd.DataFrame) -> float:
-    last = run["step"].max()
-    before, late = (_log_slope(run, last / 10 ** (k + 1), last / 10**k) for k in (1, 0))
-    return abs(late / before - 1) if min(before, late) > 0 else np.inf
-
-
-def _log_slope(run: pd.DataFrame, first: float, last: float) -> float:
-    """Slope of the norm against log step, by least squares, between two steps."""
-    run = run[(run["step"] >= 0.999 * first) & (run["step"] <= 1.001 * last)]
-    return float(np.polyfit(np.log(run["step"]), run["norm"], 1)[0])
+    return largest(runs(results, "norm", 0.0), change_of_log_slope)
 
 
 @study.claim(
@@ -121,12 +127,7 @@ def _log_slope(run: pd.DataFrame, first: float, last: float) -> float:
 )
 def norm_stops(results: Results) -> Estimate:
     """Largest relative change of the norm over the last decade of steps, with L2."""
-    changes = []
-    for part in runs(results, 0.03):
-        late = part[part["step"] >= part["step"].max() / 10]
-        norms = late.groupby("repetition")["norm"].agg(["min", "max"])
-        changes.append(norms["max"] / norms["min"] - 1)
-    return extreme(np.max(changes, axis=0))
+    return largest(runs(results, "norm", 0.03), range_in_last_decade)
 
 
 @study.claim(
@@ -156,18 +157,10 @@ def margin_rises(results: Results) -> Estimate:
 def per_decade(results: Results, column: str, sign: int) -> Estimate:
     """Least mean change of a column from one decade of steps to the next, without penalty, over
     decades and data sets; the first ten steps are left out."""
-    changes = []
-    for part in runs(results, 0.0):
-        wide = part.pivot(index="step", columns="repetition", values=column).to_numpy()
-        changes.append(sign * np.diff(wide[_decades(part)], axis=0))
+    found = runs(results, column, 0.0)
+    changes = [sign * decade_changes(wide.index.to_numpy(), wide.to_numpy()) for wide in found]
     n = min(change.shape[1] for change in changes)
     return least_mean(np.vstack([change[:, :n] for change in changes]))
-
-
-def _decades(part: pd.DataFrame) -> np.ndarray:
-    steps = np.sort(part["step"].unique())
-    wanted = 10.0 ** np.arange(1, np.log10(steps[-1]) + 1e-9)
-    return np.abs(np.log(steps[:, np.newaxis] / wanted)).argmin(axis=0)
 
 
 @study.figure(
