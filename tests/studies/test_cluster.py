@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -12,11 +14,15 @@ from distributed import Client, LocalCluster
 from distributed.utils import LoopRunner
 
 from wellposed_studies.cli import main
+from wellposed_studies.loading.data import Selection
 from wellposed_studies.runner import Interrupted, run
 from wellposed_studies.running import cluster
 from wellposed_studies.running.cluster import Cluster, ClusterError
 from wellposed_studies.running.plan import make_plan
+from wellposed_studies.storing import layout
+from wellposed_studies.storing.results import load
 
+NETWORKS = Path(__file__).with_name("net_study.py")
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
 
@@ -31,10 +37,9 @@ def two_workers(monkeypatch):
 
 
 class Stored:
-    """Watches a run, and tells when something has been stored."""
+    """Watches a run, and counts what has been stored."""
 
     def __init__(self):
-        self.first = threading.Event()
         self.n = 0
 
     def started(self, total, done): ...
@@ -43,35 +48,40 @@ class Stored:
 
     def advanced(self, n):
         self.n += n
-        self.first.set()
 
 
 @pytest.mark.slow
-def test_a_worker_is_killed_and_the_tables_are_the_same(quick, tmp_path, contents, two_workers):
-    expected = contents(run(quick, tmp_path / "here"))
-    watched = Stored()
-    with Client(two_workers.scheduler_address, set_as_default=False) as client:
-        pids = client.run(os.getpid)
-        assert len(pids) == 2
-        victim = min(pids.values())
+def test_a_worker_is_killed_and_the_networks_are_the_same(tmp_path, contents, two_workers):
+    """By the command, for cells whose networks are trained together."""
+    text = NETWORKS.read_text(encoding="utf-8").replace("max_epochs=400", "max_epochs=20")
+    study = tmp_path / "networks.py"
+    study.write_text(text, encoding="utf-8")
+    address, there = two_workers.scheduler_address, tmp_path / "there"
+    with Client(address, set_as_default=False) as client:
+        victim = min(client.run(os.getpid).values())
 
-        def kill():
-            assert watched.first.wait(60)
-            os.kill(victim, signal.SIGKILL)
+    def kill():
+        while not layout.cells_files(layout.cells_folder(there, "networks")):
+            time.sleep(0.02)
+        os.kill(victim, signal.SIGKILL)
 
-        killer = threading.Thread(target=kill)
-        killer.start()
-        executor = Cluster(two_workers.scheduler_address)
-        results = run(quick, tmp_path / "there", executor=executor, progress=watched)
-        killer.join()
-        assert victim not in client.run(os.getpid).values()
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    options = ["--scheduler", address, "--results", str(there), "--no-reuse", "--quiet"]
+    done = CliRunner().invoke(main, ["run", str(study), *options])
+    assert done.exit_code == 0, done.output
+    killer.join(10)
+    assert not killer.is_alive()
+    assert "96 cells on diabetes" in done.output
+    results = load(str(study), there)
+    expected = contents(run(Selection(str(study), "quick", 0), tmp_path / "here"))
     assert contents(results) == expected
-    assert watched.n == len(make_plan(quick).cells)
+    assert results.timings["seconds"].duplicated().any(), "networks of a batch share its time"
 
 
 @pytest.mark.slow
 def test_what_was_stored_before_an_interrupt_is_not_computed_again(
-    quick, tmp_path, contents, two_workers
+    quick, tmp_path, contents, two_workers, monkeypatch
 ):
     class Impatient(Stored):
         def advanced(self, n):
@@ -85,6 +95,7 @@ def test_what_was_stored_before_an_interrupt_is_not_computed_again(
     watched = Stored()
     finished = run(quick, tmp_path, executor=executor, progress=watched)
     assert 0 < watched.n < len(make_plan(quick).cells) - 20
+    monkeypatch.delenv("TOY_SECONDS")
     assert contents(finished) == contents(run(quick, tmp_path / "here"))
 
 

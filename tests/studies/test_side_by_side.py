@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -105,6 +106,27 @@ def test_what_draws_from_common_streams_is_computed_alone(seed, study, sizes, tm
     sizes.clear()
     assert contents(run(selection, tmp_path / "c", executor=AllAtOnce())) == alone
     assert not sizes, "tried in threads a second time"
+
+
+def test_another_thread_may_draw_from_common_streams(study, sizes, tmp_path, contents):
+    """As dask's worker does when it starts: the cells are tried in threads again."""
+    selection = study()
+    alone = contents(run(selection, tmp_path / "a", executor=OneByOne()))
+    drawn = iter([True])
+
+    class Disturbed(AllAtOnce):
+        def run(self, measure, cells):
+            def measured(cell, alone=True):
+                if not alone and next(drawn, False):
+                    random.random()
+                return measure(cell, alone)
+
+            measured.selection = measure.selection
+            for half in (cells[:12], cells[12:]):
+                yield measure_all(measured, half)
+
+    assert contents(run(selection, tmp_path / "b", executor=Disturbed())) == alone
+    assert sum(sizes) == 24
 
 
 def test_a_failing_cell_fails_alone(study, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import platform
 import threading
@@ -105,7 +106,10 @@ def _started(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Make one of dask's objects, whose thread may be late on a busy machine.
 
     dask gives that thread ten seconds, and says nothing but AssertionError where it took longer.
+    A client that failed to connect takes dask's lock when it is collected: in the new thread, that
+    would be while this one holds the lock and waits.
     """
+    gc.collect()
     for _ in range(_ATTEMPTS - 1):
         with contextlib.suppress(AssertionError):
             return make(*args, **options)

@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
 from ..discovery import find
+from ..study import Cell
 from .measuring import Measure, Outcome, seed_global_streams
 from .plan import PlannedCell
 from .warned import counted
@@ -40,8 +41,8 @@ def _measure_all(
 
     They are in threads if the study says that they can be (`Study.side_by_side`).
     Cells that forget a ``random_state`` draw from a random stream that all threads share. Where
-    one has done so, all are computed again one after the other, each from its own seed; what they
-    return must not depend on their neighbours.
+    one may have done so, all are computed again one after the other, each from its own seed; what
+    they return must not depend on their neighbours.
 
     Parameters
     ----------
@@ -68,10 +69,24 @@ def _measure_all(
     with fit_together(n_trainers=n_trainers):
         outcomes = Parallel()(delayed(task)(cell) for cell in cells)
     if _global_streams() != before:
-        _not_in_threads.add(name)
-        return [measure(cell) for cell in cells]
+        return _one_by_one(measure, cells)
     share = (time.perf_counter() - started) / len(cells)
     return [replace(outcome, seconds=share) for outcome in outcomes]
+
+
+def _one_by_one(measure: Measure, cells: Sequence[PlannedCell]) -> list[Outcome]:
+    """Compute cells alone, and remember a study whose cells draw from the process's streams.
+
+    Others may have drawn in the meantime: a worker of dask does when it starts.
+    """
+    outcomes = []
+    for cell in cells:
+        outcomes.append(measure(cell))
+        left = _global_streams()
+        seed_global_streams(Cell(None, "", {}, cell.repetition, cell.entropy).seed)
+        if left != _global_streams():
+            _not_in_threads.add(measure.selection.spec)
+    return outcomes
 
 
 def _global_streams() -> list[Any]:
