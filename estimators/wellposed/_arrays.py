@@ -141,7 +141,12 @@ def validate(
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     weight = targets.weigh(y, weight)
-    tasks = None if further_tasks is None else Tasks.read(further_tasks, len(target))
+    tasks = None
+    if further_tasks is not None:
+        counted = weight
+        if there is not None:  # rows without any target are left out
+            counted = there.any(1) * (1.0 if weight is None else weight)
+        tasks = Tasks.read(further_tasks, len(target), counted)
     others = _unlabeled(estimator, parts, X.dtype)
     arrays = Arrays(X, target, weight, others, there, tasks)
     if there is not None and not there.any(1).all():

@@ -49,8 +49,8 @@ class Tasks:
         return Tasks(self.kinds, *joined)
 
     @classmethod
-    def read(cls, given: Any, n: int) -> Tasks:
-        """Encode the columns of an array or frame with n rows.
+    def read(cls, given: Any, n: int, weight: np.ndarray | None = None) -> Tasks:
+        """Encode the columns of an array or frame with n rows, which weigh so much.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Tasks:
                 f"{tasks_argument()} has {len(columns[0])} rows and X has {n}. Give a value for "
                 "each row, NaN or None where it is missing."
             )
-        parts = [_encoded(i, column) for i, column in enumerate(columns)]
+        parts = [_encoded(i, column, weight) for i, column in enumerate(columns)]
         there = [np.broadcast_to(t[:, None], target.shape) for _, target, t in parts]
         targets = np.concatenate([target for _, target, _ in parts], axis=1)
         kinds = tuple((loss, target.shape[1]) for loss, target, _ in parts)
@@ -174,7 +174,9 @@ def _values(series: Any) -> np.ndarray:
     return np.asarray(series.astype(object) if categorical else series)
 
 
-def _encoded(i: int, column: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+def _encoded(
+    i: int, column: np.ndarray, weight: np.ndarray | None
+) -> tuple[str, np.ndarray, np.ndarray]:
     """Loss, targets (n, units) and which rows have one."""
     there = ~is_missing(column)
     seen = column[there]
@@ -184,7 +186,7 @@ def _encoded(i: int, column: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
             "task needs two values that differ. Leave the column out."
         )
     if column.dtype.kind == "f" or all(isinstance(value, float | np.floating) for value in seen):
-        return "squared_error", _scaled(i, seen.astype(np.float64), there), there
+        return "squared_error", _scaled(i, seen.astype(np.float64), there, weight), there
     names = seen.astype(str) if column.dtype.kind == "O" else seen
     classes, index = np.unique(names, return_inverse=True)
     one_hot = np.zeros((len(column), len(classes)))
@@ -194,11 +196,15 @@ def _encoded(i: int, column: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
     return "cross_entropy", one_hot, there
 
 
-def _scaled(i: int, seen: np.ndarray, there: np.ndarray) -> np.ndarray:
+def _scaled(i: int, seen: np.ndarray, there: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Numbers with mean 0 and variance 1 over the rows as they weigh."""
     if not np.isfinite(seen).all():
         raise ValueError(
             f"Column {i} of {tasks_argument()} holds infinite numbers. Set them to NaN."
         )
     target = np.zeros((len(there), 1))
-    target[there, 0] = (seen - seen.mean()) / seen.std()
+    w = None if weight is None or not weight[there].any() else of_mean_one(weight[there])
+    mean = np.average(seen, weights=w)
+    spread = np.average((seen - mean) ** 2, weights=w) ** 0.5
+    target[there, 0] = (seen - mean) / (spread or seen.std())
     return target

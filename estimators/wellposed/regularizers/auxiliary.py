@@ -18,10 +18,10 @@ class Auxiliary(Regularizer):
 
     Adds ``auxiliary`` times the sum of their losses, each the mean over the rows where its target
     is there (section 7.7). T has a column a task. Columns of floats are numbers, which are scaled
-    to mean 0 and variance 1 and have half the squared error; all others, integers too, are classes,
-    with their cross-entropy. NaN, None and NA are missing. These tasks are not predicted, and early
-    stopping does not look at them. A module of your own is built with outputs for all tasks, those
-    of y first.
+    to mean 0 and variance 1, as rows weigh, and have half the squared error; all others, integers
+    too, are classes, with their cross-entropy. NaN, None and NA are missing. These tasks are not
+    predicted, and early stopping does not look at them. A module of your own is built with outputs
+    for all tasks, those of y first.
 
     Examples
     --------

@@ -50,7 +50,9 @@ def in_torch(net, X, y, T, w, strength, loss):
             layer.weight.copy_(torch.as_tensor(weight.T))
             layer.bias.copy_(torch.as_tensor(bias))
     weight, t = torch.as_tensor(w), torch.as_tensor(y).double()
-    scaled = (T.number - T.number.mean()) / T.number.std(ddof=0)
+    mass = w * T.number.notna()
+    centred = T.number - (mass * T.number).sum() / mass.sum()
+    scaled = centred / ((mass * centred**2).sum() / mass.sum()) ** 0.5
     number = torch.as_tensor(scaled.fillna(0.0).to_numpy())
     yes = torch.as_tensor((T.yes == "yes").to_numpy().astype(float))
     which = torch.as_tensor(T.which.cat.codes.to_numpy().astype(int))
@@ -107,6 +109,27 @@ def test_one_number_is_a_second_column_of_y_with_that_weight():
     several = NetRegressor((8,), task_weights=[1, 0.4], **STEPS).fit(X, np.c_[y, scaled])
     np.testing.assert_allclose(ours.predict(X), several.predict(X)[:, 0], atol=1e-10)
     assert ours.predict(X).shape == (60,)
+
+
+def test_weights_stand_for_rows_that_are_repeated_or_left_out():
+    X, y, T, _ = problem()
+    T.loc[:2, "number"] = 1e4  # of weight zero
+    w = np.arange(60) % 4
+    w[:3] = 0
+    plain = {"solver": "sgd", "batch_size": None, "auxiliary": 0.5, "random_state": 0}
+    net = NetRegressor((6,), max_epochs=5, **plain)
+    weighted = clone(net).fit(X, y, sample_weight=w, auxiliary=T).coefs_
+    rows = np.repeat(np.arange(60), w)
+    for a, b in zip(weighted, net.fit(X[rows], y[rows], auxiliary=T.iloc[rows]).coefs_):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+    y = np.c_[y, y + 1]
+    y[w == 0] = NAN  # rows that are left out, too
+    net = NetRegressor((6,), max_epochs=5, **plain)
+    for a, b in zip(
+        clone(net).fit(X, y, auxiliary=T).coefs_,
+        net.fit(X[w > 0], y[w > 0], auxiliary=T[w > 0]).coefs_,
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-12)
 
 
 def test_what_is_off_changes_nothing():
