@@ -145,7 +145,7 @@ def validate(
     if further_tasks is not None:
         counted = weight
         if there is not None:  # rows without any target are left out
-            counted = there.any(1) * (1.0 if weight is None else weight)
+            counted = np.where(there.any(1), 1.0 if weight is None else weight, 0.0)
         tasks = Tasks.read(further_tasks, len(target), counted)
     others = _unlabeled(estimator, parts, X.dtype)
     arrays = Arrays(X, target, weight, others, there, tasks)

@@ -15,6 +15,7 @@ from ._values import hidden_sizes, number, schedule
 from .networks import MLP, Network
 from .regularizers import Regularizer
 from .training.request import Request, Rows, State
+from .training.schedules import factors
 
 if TYPE_CHECKING:
     from ._base import BaseNet
@@ -69,6 +70,8 @@ def make_request(
         paces=_transfer.paces(estimator, network),
     )
     check_network(estimator, request)
+    if request.schedule is not None:
+        factors(request.schedule, *request.planned)
     request.start = start or _transfer.start(estimator.start, request)
     if start and estimator.start is not None and any(r.uses_origin for r in on.values()):
         request.origin = _transfer.origin(estimator.start, request)

@@ -116,6 +116,31 @@ def test_a_number_for_each_network_is_asked_for(solver, moment, got, of):
         own(mine, solver=solver, batch_size="auto").fit(X, y)
 
 
+IN_PLACE = {
+    "batch": lambda self, batch, model: batch._replace(x=batch.x.mul_(0.5)),
+    "term": lambda self, model, batch: model(batch.x).sum((1, 2)) * batch.target.zero_()[:, 0, 0],
+    "perturb": lambda self, theta, gradient: theta.mul_(0.5),
+    "value": lambda self, weights: weights.flat.abs_().sum(1),
+    "result": lambda self, k, theta, n_updates: theta.mul_(0.5),
+}
+
+
+@pytest.mark.parametrize("moment", IN_PLACE)
+def test_what_others_are_given_as_well_is_not_changed(moment):
+    """A full batch is gathered once: what is added to it in place would add up."""
+    sentence = f"Mine.{moment} of 'mine' has changed what it was given in place"
+    with pytest.raises(ValueError, match=sentence):
+        own(with_methods(**{moment: IN_PLACE[moment]}), batch_size=None).fit(X, y)
+
+
+def test_a_batch_of_another_precision_and_a_mask_of_another_shape_are_refused():
+    single = with_methods(batch=lambda self, batch, model: batch._replace(x=batch.x.float()))
+    with pytest.raises(ValueError, match=r"return torch.float64, and returned torch.float32"):
+        own(single).fit(X, y)
+    with pytest.raises(ValueError, match=r"Mine.mask of 'mine' must return a tensor of shape \(1"):
+        own(with_methods(mask=lambda self, layer: torch.ones(3)), hidden_layer_sizes=(4,)).fit(X, y)
+
+
 SHAPES = {
     "gradient": {"value": squares, "gradient": lambda self, weights: weights.flat.sum(1)},
     "batch": {"batch": lambda self, batch, model: batch.x},

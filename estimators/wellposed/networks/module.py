@@ -156,7 +156,14 @@ class ModuleNetwork:
     def _check_outputs(self) -> None:
         probe = torch.zeros(2, self.n_inputs, dtype=next(self._module.parameters()).dtype)
         with torch.no_grad():
-            shape = tuple(self._module.eval()(probe).shape)
+            found = self._module.eval()(probe)
+        if not isinstance(found, Tensor):
+            raise TypeError(
+                f"network={self.factory!r} must map (batch, {self.n_inputs}) to a tensor (batch, "
+                f"{self.n_outputs}), and returned {type(found).__name__}. Write a module whose "
+                "forward picks what is predicted."
+            )
+        shape = tuple(found.shape)
         if shape != (2, self.n_outputs):
             raise ValueError(
                 f"network={self.factory!r} must map (batch, {self.n_inputs}) to (batch, "

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..networks import Network, pad16
 from ..regularizers.base import Regularizer
-from .schedules import Schedule
+from .schedules import Schedule, cycle_ends
 
 #: Columns of theta, first and one past the last, and what the learning rate is multiplied by there.
 Pace = tuple[int, int, float]
@@ -229,7 +229,7 @@ class Request:
     @property
     def cycle_ends(self) -> list[int] | None:
         """After how many updates whole cycles of the learning rate end; None if it has none."""
-        return None if self.schedule is None else self.schedule.cycle_ends(*self.planned)
+        return None if self.schedule is None else cycle_ends(self.schedule, *self.planned)
 
     @property
     def updates_before(self) -> int:

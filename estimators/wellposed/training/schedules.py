@@ -184,6 +184,46 @@ def _fall(share: np.ndarray, final: float) -> np.ndarray:
     return final + (1 - final) * (1 + np.cos(np.pi * share)) / 2
 
 
+def factors(schedule: Schedule, n_updates: int, n_batches: int) -> list[float]:
+    """What a schedule, which may be a user's own, multiplies the rate by at each update.
+
+    Raises
+    ------
+    ValueError
+        If these are not so many finite numbers >= 0.
+    """
+    found = schedule.factors(n_updates, n_batches)
+    try:
+        values = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty((0, 0))
+    if values.shape == (n_updates,) and np.isfinite(values).all() and (values >= 0).all():
+        return values.tolist()
+    got = type(found).__name__
+    if values.shape == (n_updates,):
+        got = f"others, such as {values[~(np.isfinite(values) & (values >= 0))][0]:g}"
+    elif values.ndim < 2:
+        got = f"{len(values)} of them" if values.ndim else f"{found!r}"
+    raise ValueError(
+        f"{type(schedule).__name__}.factors must return a finite number >= 0 for each of "
+        f"{n_updates} updates, and returned {got}. Return an array of shape (n_updates,), as in "
+        "np.linspace(1, 0, n_updates)."
+    )
+
+
+def cycle_ends(schedule: Schedule, n_updates: int, n_batches: int) -> list[int] | None:
+    """After how many updates a schedule's whole cycles end, checked likewise."""
+    ends = schedule.cycle_ends(n_updates, n_batches)
+    if ends is None:
+        return None
+    if all(isinstance(end, Integral) and 0 < end <= n_updates for end in ends):
+        return sorted(int(end) for end in {*ends})
+    raise ValueError(
+        f"{type(schedule).__name__}.cycle_ends must return numbers of updates, from 1 to "
+        f"{n_updates}, or None, and returned {ends!r}. Leave out cycles that do not end."
+    )
+
+
 #: Schedules by the names that stand for them with their default options.
 SCHEDULES: dict[str, type[Schedule]] = {
     "cosine": Cosine,
@@ -199,7 +239,7 @@ class Rates:
     def __init__(self, requests: Sequence[Request]) -> None:
         self.base = [request.learning_rate for request in requests]
         self._factors: list[list[float]] = [
-            r.schedule.factors(*r.planned).tolist() if r.schedule else [1.0] for r in requests
+            factors(r.schedule, *r.planned) if r.schedule else [1.0] for r in requests
         ]
         self.change = any(request.schedule for request in requests)
 

@@ -210,7 +210,7 @@ class Stack:
     def _masks(self) -> list[Tensor]:
         """What each hidden layer's activations are multiplied by."""
         layers = range(len(self.network.hidden_units))
-        return [reduce(mul, [r.mask(i) for r in self.moments["mask"]]) for i in layers]
+        return [reduce(mul, [checked.mask(r, i) for r in self.moments["mask"]]) for i in layers]
 
     def _weight_gain(self) -> Tensor:
         """Effective gain of the last step for the weights, [K, 1] or [K, W]."""

@@ -224,6 +224,51 @@ def test_what_makes_no_sense_is_refused(given, sentence):
         clone(NET).set_params(**given).fit(X, y)
 
 
+class Given(Schedule):
+    """A schedule of a user's own, and where its cycles end."""
+
+    def __init__(self, values=None, ends=None):
+        self.values, self.ends = values, ends
+
+    def factors(self, n_updates, n_batches):
+        return [1.0] * n_updates if self.values == "list" else self.values
+
+    def cycle_ends(self, n_updates, n_batches):
+        return self.ends
+
+
+N_STEPS = 20
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        (np.ones(3), "3 of them"),
+        (-np.ones(N_STEPS), "others, such as -1"),
+        (np.full(N_STEPS, np.nan), "others, such as nan"),
+        (np.ones((N_STEPS, 1)), "ndarray"),
+        (["a"] * N_STEPS, "list"),
+        (1.0, "1.0"),
+        (None, "None"),
+    ],
+)
+def test_rates_of_a_schedule_of_ones_own_that_make_no_sense(values, got):
+    net = clone(NET).set_params(learning_rate_schedule=Given(values))
+    sentence = (
+        f"Given.factors must return a finite number >= 0 for each of {N_STEPS} updates, and retur"
+    )
+    with pytest.raises(ValueError, match=f"{sentence}ned {got}"):
+        net.fit(X, y)
+
+
+def test_cycles_of_a_schedule_of_ones_own():
+    net = clone(NET).set_params(learning_rate_schedule=Given("list", [5, N_STEPS]), snapshots=2)
+    assert len(net.fit(X, y).members_) == 2
+    net.set_params(learning_rate_schedule=Given("list", [5, N_STEPS + 1]))
+    with pytest.raises(ValueError, match=r"Given.cycle_ends must return numbers of updates, from"):
+        net.fit(X, y)
+
+
 def test_no_pass_by_itself_has_a_schedule():
     assert not hasattr(clone(NET).set_params(learning_rate_schedule="cosine"), "partial_fit")
 
