@@ -273,7 +273,7 @@ def test_rows_to_train_on_to_stop_by_and_to_test_on_are_apart() -> None:
         assert [len(r) for r in rows[:2]] == [data.n_train, data.n_train]
         assert not rows[0] & rows[1]
         assert not (rows[0] | rows[1]) & rows[2]
-        problem = linear_problem(Cell(data, "mine", {}, 0, "0" * 32))
+        problem = linear_problem(Cell(data, "gaussian", {}, 0, "0" * 32))  # whatever its name
         trained = {tuple(row) for row in problem["X"]}
         assert not trained & {tuple(row) for row in problem["X_test"]}
 

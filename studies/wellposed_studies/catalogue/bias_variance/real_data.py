@@ -21,7 +21,11 @@ def place(results: Results, loss: str) -> Place:
 
 
 def claims_on(data: str, loss: str, title: str, source: str) -> None:
-    """The three statements on a real data set and one loss."""
+    """The three statements on a real data set and one loss.
+
+    They are no families of `each`, which would stand one after the other: of claims with equal
+    p-values Holm's method takes first what was declared first, and the order is to stay.
+    """
     common: dict[str, Any] = {
         "oracle": "the same network without regularization, on the same training sets",
         "source": f"5.4.4; {source}",

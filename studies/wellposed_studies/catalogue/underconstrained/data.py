@@ -213,13 +213,18 @@ def test_rows(data: Any, train: np.ndarray) -> np.ndarray:
     return np.setdiff1d(np.arange(len(data.target)), data.get("pool", train))
 
 
+def drawn_anew(data: Any) -> bool:
+    """Whether data are `n` rows of `p` normal inputs, which every cell draws, and no table."""
+    return "p" in data
+
+
 def linear_problem(cell: Cell, k: int | None = None) -> dict[str, np.ndarray]:
     """A training set ``X, y`` of the cell, and rows to test on.
 
     Gaussian inputs have `k` true weights that are not zero, all by default, and no noise.
     """
     data, rng = cell.data, cell.rng("training set")
-    if cell.data_name == "gaussian":
+    if drawn_anew(data):
         w = np.zeros(data.p)
         k = data.p if k is None else int(k)
         w[rng.permutation(data.p)[:k]] = rng.choice([-1.0, 1.0], k) * rng.uniform(0.5, 1.5, k)
@@ -238,7 +243,7 @@ def linear_problem(cell: Cell, k: int | None = None) -> dict[str, np.ndarray]:
 def separable_problem(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     """Rows and labels -1, 1 that a plane through the origin separates, both classes present."""
     data, rng = cell.data, cell.rng("training set")
-    if cell.data_name == "separable":
+    if drawn_anew(data):
         X = rng.normal(size=(data.n, data.p))
         y = np.where(X @ rng.normal(size=data.p) > 0, 1.0, -1.0)
         y[:2] = [1.0, -1.0]
