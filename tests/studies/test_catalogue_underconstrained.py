@@ -17,13 +17,13 @@ from wellposed_studies.catalogue.underconstrained import (
     separable,
     study,
 )
-from wellposed_studies.catalogue.underconstrained.data import balanced, widen
 from wellposed_studies.catalogue.underconstrained.least_l1 import basis_pursuit
 from wellposed_studies.catalogue.underconstrained.linear import descend, regressor
 from wellposed_studies.catalogue.underconstrained.separable import maximum_margin
 from wellposed_studies.claims import Claim, Estimate
 from wellposed_studies.discovery import find
 from wellposed_studies.loading.data import Selection
+from wellposed_studies.loading.wide import balanced, widen
 from wellposed_studies.runner import run
 from wellposed_studies.storing.results import Results
 from wellposed_studies.study import Grid

@@ -9,10 +9,11 @@ from sklearn.utils import Bunch
 from wellposed_studies.catalogue.bias_variance import study as bias_variance
 from wellposed_studies.catalogue.underconstrained import network
 from wellposed_studies.catalogue.underconstrained import study as underconstrained
-from wellposed_studies.catalogue.underconstrained.data import linear_problem, widen
+from wellposed_studies.catalogue.underconstrained.data import linear_problem
 from wellposed_studies.errors import DataError
 from wellposed_studies.loading.scaling import standardised
 from wellposed_studies.loading.training_sets import bootstrap, draw, split
+from wellposed_studies.loading.wide import widen
 from wellposed_studies.running.watching import time_left
 from wellposed_studies.study import Cell
 

@@ -22,8 +22,9 @@ from wellposed_studies.catalogue.underconstrained import (
     separable,
     weights,
 )
-from wellposed_studies.catalogue.underconstrained.data import balanced, linear_problem, widen
+from wellposed_studies.catalogue.underconstrained.data import linear_problem
 from wellposed_studies.claims import Estimate, least, worst
+from wellposed_studies.loading.wide import balanced, widen
 from wellposed_studies.storing.tables import as_matrix, select
 from wellposed_studies.study import Cell
 

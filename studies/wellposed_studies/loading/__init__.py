@@ -11,5 +11,7 @@ From the file to the numbers that a study computes with:
 4. `preprocessing` makes inputs numbers, fitted on training rows only; `thinning` takes a random
    part of the rows.
 
-`wellposed_studies.loading.own_table` puts these together.
+`wellposed_studies.loading.own_table` puts these together. What a study registers under
+``@study.prepare`` is in `training_sets`, rows to draw from and rows to test on, and in `wide`,
+tables with more columns than rows to train on.
 """

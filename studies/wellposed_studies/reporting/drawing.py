@@ -28,6 +28,31 @@ def legend(figure: Figure, ax: Axes, columns: int) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
+def one_large(figure: Figure) -> list[Axes]:
+    """Six panels that share their height: a large one, and five around it."""
+    grid = figure.add_gridspec(3, 3)
+    first = figure.add_subplot(grid[:2, :2])
+    others = [grid[0, 2], grid[1, 2], *(grid[2, column] for column in range(3))]
+    axes = [first, *(figure.add_subplot(cell, sharey=first) for cell in others)]
+    for ax in axes[4:]:
+        ax.tick_params(labelleft=False)
+    return axes
+
+
+def rows_of_panels(figure: Figure, counts: Sequence[int]) -> list[Axes]:
+    """Rows of so many panels each: a row shares its horizontal axis, all share the vertical one."""
+    grid = figure.add_gridspec(len(counts), max(counts))
+    axes: list[Axes] = []
+    for i, n in enumerate(counts):
+        first = None
+        for j in range(n):
+            ax = figure.add_subplot(grid[i, j], sharex=first, sharey=axes[0] if axes else None)
+            ax.tick_params(labelleft=j == 0)
+            first = first or ax
+            axes.append(ax)
+    return axes
+
+
 def label_ends(ax: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
     """Write the names of lines beside their right ends, moved apart where they would overlap.
 

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from wellposed_studies.catalogue.underconstrained.data import linear_problem, widen
-from wellposed_studies.catalogue.underconstrained.data import test_rows as rows_to_test
+from wellposed_studies.catalogue.underconstrained.data import linear_problem
 from wellposed_studies.errors import DataError
 from wellposed_studies.loading.data import Selection, load_anew
 from wellposed_studies.loading.own_table import load_table, open_table
 from wellposed_studies.loading.preprocessing import as_numbers, input_encoder
 from wellposed_studies.loading.training_sets import split
+from wellposed_studies.loading.wide import rows_to_test, widen
 from wellposed_studies.runner import run
 from wellposed_studies.study import Cell
 

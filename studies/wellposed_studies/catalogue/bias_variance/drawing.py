@@ -8,7 +8,7 @@ import numpy as np
 
 from ...claims import Axis, word
 from ...escaping import mathtext
-from ...reporting.drawing import PALETTE, label_ends, letters, mark_best
+from ...reporting.drawing import PALETTE, label_ends, letters, mark_best, one_large
 from ...reporting.strength_axis import ROOM, place_ticks, positions
 from .setup import REGULARIZERS
 from .tables import Place, axes_at, axis_at, estimates
@@ -56,7 +56,7 @@ def along_strengths(figure: Figure, results: Results, place: Place) -> None:
 
     The first is large and names the lines of all.
     """
-    axes = _one_large(figure)
+    axes = one_large(figure)
     texts = {"bias": "bias²" if place.loss == "squared" else "bias", "variance": "variance"}
     if place.sampling != "independent":
         texts["bias"] += " + noise"
@@ -67,7 +67,12 @@ def along_strengths(figure: Figure, results: Results, place: Place) -> None:
         for part, component in names_of(place).items():
             color, line, marker, name = LOOK[part]
             table = estimates(results, place, axis, component)
-            look = {"color": color, "ls": line, "marker": marker, "label": texts.get(part, name)}
+            look: dict[str, Any] = {
+                "color": color,
+                "ls": line,
+                "marker": marker,
+                "label": texts.get(part, name),
+            }
             ax.plot(x, table["estimate"], **look)
             ax.fill_between(x, table["low"], table["high"], color=color, alpha=0.18, lw=0)
         best = int(estimates(results, place, axis, "error")["estimate"].to_numpy().argmin())
@@ -88,17 +93,6 @@ def along_strengths(figure: Figure, results: Results, place: Place) -> None:
     for ax in (axes[0], axes[3]):
         ax.set_ylabel(f"{mathtext(place.data, 24)}: {UNITS[place.loss]}")
     figure.supxlabel("from weak (left) to strong (right)", fontsize=8.5)
-
-
-def _one_large(figure: Figure) -> list[Any]:
-    """Six axes that share their height: one of four cells, and five around it."""
-    grid = figure.add_gridspec(3, 3)
-    first = figure.add_subplot(grid[:2, :2])
-    others = [grid[0, 2], grid[1, 2], *(grid[2, column] for column in range(3))]
-    axes = [first, *(figure.add_subplot(cell, sharey=first) for cell in others)]
-    for ax in axes[4:]:
-        ax.tick_params(labelleft=False)
-    return axes
 
 
 def _named(ax: Axes) -> list[Any]:

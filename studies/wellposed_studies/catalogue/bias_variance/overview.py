@@ -8,7 +8,7 @@ import numpy as np
 
 from ...claims import word
 from ...escaping import mathtext
-from ...reporting.drawing import legend, reach
+from ...reporting.drawing import legend, reach, rows_of_panels
 from .drawing import LOOK, panels_by_regularizer
 from .setup import REGULARIZERS, study
 
@@ -91,18 +91,11 @@ def _panels(figure: Figure, rows: list[list[tuple[str, str]]]) -> list[Axes]:
     """A row of panels for each of several lists of data sets; a row has one scale in percent."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    grid = figure.add_gridspec(len(rows), max(map(len, rows)))
-    axes: list[Axes] = []
-    for i, row in enumerate(rows):
-        first = None
-        for j in range(len(row)):
-            ax = figure.add_subplot(grid[i, j], sharex=first, sharey=axes[0] if axes else None)
-            first = first or ax
-            ax.xaxis.set_major_locator(MaxNLocator(7))
-            ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-            ax.tick_params(labelleft=j == 0)
-            ax.grid(axis="y", visible=False)
-            axes.append(ax)
+    axes = rows_of_panels(figure, [len(row) for row in rows])
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(7))
+        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(REGULARIZERS)), [word(name) for name in REGULARIZERS])
     axes[0].set_ylim(len(REGULARIZERS) - 0.5, -0.5)
     return axes

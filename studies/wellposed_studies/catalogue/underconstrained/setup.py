@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...loading.datasets import scikit_learn
+from ...loading.wide import widen
 from ...study import Data, Profile, Study, by_profile
-from .data import widen
 
 #: Data of linear problems: drawn ones, and a real table made wide.
 DRAWN = "gaussian"
