@@ -231,7 +231,7 @@ class Given(Schedule):
         self.values, self.ends = values, ends
 
     def factors(self, n_updates, n_batches):
-        return [1.0] * n_updates if self.values == "list" else self.values
+        return [1.0] * n_updates if isinstance(self.values, str) else self.values
 
     def cycle_ends(self, n_updates, n_batches):
         return self.ends
