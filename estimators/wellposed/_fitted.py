@@ -198,7 +198,7 @@ class FittedNet(Parameters):
 
     def _draws(self, n_draws: int, random_state: Any) -> tuple[dict[str, Regularizer], list[int]]:
         """What draws sub-models, and a seed for each."""
-        if not isinstance(n_draws, Integral) or n_draws < 1:
+        if not isinstance(n_draws, Integral) or isinstance(n_draws, bool) or n_draws < 1:
             raise ValueError(f"n_draws must be a positive integer, got {n_draws!r}.")
         regularizers = drawn(self._made_by.regularizers)
         if callable(self.network):

@@ -115,6 +115,11 @@ def start(given: Any, request: Request) -> State | None:
                     "Give the same hidden_layer_sizes and inputs as the network has that start= "
                     "is of; only the last layer may be another, and is then drawn afresh."
                 )
+        if not theta.isfinite().all():
+            raise ValueError(
+                "start= has parameters that are not finite (NaN, inf), with which no network can "
+                "go on. Give those of a training that has not diverged."
+            )
         _refuse_what_was_overwritten(given, own)
         if not _fits(given, own, last):  # weights alone would be half of a layer
             for part in network.columns(len(network.layers) - 1):

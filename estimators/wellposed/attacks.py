@@ -268,11 +268,12 @@ def _affine(scalers: Sequence[Any]) -> tuple[np.ndarray | None, np.ndarray | Non
 
 
 def _check(eps: Any, norm: Any, clip: Sequence[float] | None) -> None:
-    if np.ndim(eps):
+    if not isinstance(eps, Real):
         raise ValueError(f"eps={eps!r} must be one number >= 0; adversarial_score takes several.")
     if norm not in (2, math.inf):
         raise ValueError(f"norm={norm!r} must be 2 or inf (numpy.inf).")
-    if clip is not None and not (len(clip) == 2 and clip[0] < clip[1]):
+    numbers = clip is None or all(isinstance(end, Real) for end in clip)
+    if clip is not None and not (numbers and len(clip) == 2 and clip[0] < clip[1]):
         raise ValueError(
             f"clip={clip!r} must be the smallest and the largest number of a feature, (0, 1) say."
         )

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from itertools import combinations
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,11 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
     ...     candidate = clone(pipe).set_params(**cocktail(pipe).suggest(trial))
     ...     return cross_val_score(candidate, X, y).mean()
     """
+    if not isinstance(expected, Real) or not expected >= 0:
+        raise ValueError(
+            f"expected={expected!r} must be a number >= 0: how many regularizers are on in a draw, "
+            "on average. Leave it out for 4."
+        )
     prefix, net = _find(estimator)
     trains = _Trial(net)
     candidates = {

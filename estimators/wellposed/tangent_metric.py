@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -66,7 +66,8 @@ def tangent_distance(
     """
     x, y = (np.ascontiguousarray(image, dtype=np.float64).ravel() for image in (x, y))
     shape = _shape(x, y, image_shape)
-    names = (directions,) if isinstance(directions, str) else tuple(directions)
+    several = isinstance(directions, Iterable) and not isinstance(directions, str)
+    names = tuple(directions) if several else (directions,)
     unknown = [name for name in names if name not in OF_IMAGES]
     if unknown:
         raise ValueError(
@@ -74,6 +75,11 @@ def tangent_distance(
             "others out."
         )
     difference = x - y
+    if not np.isfinite(difference).all():
+        raise ValueError(
+            "The images hold numbers that are not finite (NaN, inf), or too large for a float. "
+            "Fill or scale them."
+        )
     if not names:
         return float(np.linalg.norm(difference))
     planes = np.hstack([_tangents(image.tobytes(), shape, names) for image in (x, y)])
@@ -88,11 +94,12 @@ def _shape(x: np.ndarray, y: np.ndarray, given: Sequence[int] | None) -> tuple[i
         )
     if given is None:
         return guessed(x.size)
-    shape = tuple(int(n) for n in given)
+    shape = tuple(np.ravel(given).tolist())
     shape = (1, *shape) if len(shape) == 2 else shape
-    if len(shape) != 3 or math.prod(shape) != x.size:
+    numbers = all(isinstance(n, int) and n > 0 for n in shape)
+    if len(shape) != 3 or not numbers or math.prod(shape) != x.size:
         raise ValueError(
-            f"image_shape={tuple(given)!r} is not that of {x.size} pixels. Give (height, width) or "
+            f"image_shape={given!r} is not that of {x.size} pixels. Give (height, width) or "
             "(channels, height, width) whose product is their number."
         )
     return shape

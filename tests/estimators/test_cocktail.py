@@ -222,6 +222,12 @@ def test_no_network_inside(wrong):
         cocktail(wrong)
 
 
+@pytest.mark.parametrize("expected", [-1, np.nan, "4", None])
+def test_numbers_of_regularizers_that_make_no_sense(expected):
+    with pytest.raises(ValueError, match="must be a number >= 0: how many regularizers are on"):
+        cocktail(NetClassifier(), expected=expected)
+
+
 def test_two_networks_inside():
     from sklearn.ensemble import VotingClassifier
 

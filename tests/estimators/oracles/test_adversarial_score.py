@@ -186,6 +186,9 @@ def test_estimators_that_are_refused(estimator, error, message):
     [
         ({"eps": -1}, "'eps' parameter of adversarial_examples must be"),
         ({"eps": [0.1]}, "adversarial_score takes several"),
+        ({"eps": {}}, "must be one number >= 0"),
+        ({"clip": (0, "a")}, "must be the smallest and the largest"),
+        ({"clip": (None, 1)}, "must be the smallest and the largest"),
         ({"norm": 1}, "norm=1 must be 2 or inf"),
         ({"steps": 0}, "'steps' parameter of adversarial_examples must be"),
         ({"clip": (1, 0)}, "must be the smallest and the largest"),

@@ -87,7 +87,7 @@ def test_refused():
     with pytest.raises(ValueError, match="no regularizer that was on draws any"):
         net.predict_members(X, n_draws=5)
     net.set_params(dropout=0.2).fit(X, y)
-    for n_draws in (0, 2.5):
+    for n_draws in (0, 2.5, True):
         with pytest.raises(ValueError, match="n_draws must be a positive integer"):
             net.predict_std(X, n_draws=n_draws)
     net.set_params(network=own).fit(X, y)

@@ -61,8 +61,14 @@ def test_refused():
         tangent_distance(X[0], X[0][:63])
     with pytest.raises(ValueError, match="expected names among"):
         tangent_distance(X[0], X[1], directions=["turn"])
-    with pytest.raises(ValueError, match="is not that of 64 pixels"):
-        tangent_distance(X[0], X[1], image_shape=(8, 9))
+    for directions in (None, 5):
+        with pytest.raises(ValueError, match="expected names among"):
+            tangent_distance(X[0], X[1], directions=directions)
+    for shape in ((8, 9), (-8, -8), (8.5, 8), 64, "88"):
+        with pytest.raises(ValueError, match="is not that of 64 pixels"):
+            tangent_distance(X[0], X[1], image_shape=shape)
+    with pytest.raises(ValueError, match="numbers that are not finite"):
+        tangent_distance(X[0], X[1] * np.nan)
     with pytest.raises(ValueError, match="not the pixels of a square image"):
         tangent_distance(X[0][:63], X[1][:63])
     assert tangent_distance(X[0][:56], X[1][:56], image_shape=(7, 8)) > 0

@@ -53,6 +53,11 @@ def numbers(net):
     return {name: value.clone() for name, value in net.net_.module_.state_dict().items()}
 
 
+def diverged():
+    state = source().net_.module_.state_dict()
+    return {**state, "0.bias": torch.full_like(state["0.bias"], torch.nan)}
+
+
 class TestStart:
     @pytest.mark.parametrize("how", NETWORKS, ids=IDS)
     @pytest.mark.parametrize("kind", ["estimator", "state dict", "arrays", "module"])
@@ -167,6 +172,7 @@ class TestStart:
                 r"has 4.weight, .* no place",
             ),
             (lambda: source(normalization="batch"), ValueError, r"has 1.weight, .* no place"),
+            (lambda: diverged(), ValueError, "has parameters that are not finite"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, start, error, sentence):
