@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from sklearn.utils import Bunch
 
 from wellposed_studies.catalogue.underconstrained import (
@@ -76,16 +77,21 @@ def test_identities_hold_on_any_repetitions(finished: Results) -> None:
 
 
 @pytest.mark.slow
-def test_all_figures_are_drawn(finished: Results, tmp_path: Path) -> None:
-    for name in finished.source.study.figures:
-        figure = finished.figure(name)
-        figure.savefig(tmp_path / f"{name}.svg")
+def test_the_report_shows_all_figures(finished: Results, shown: Callable[..., str]) -> None:
+    names = []
+
+    def look(name: str, figure: Figure) -> None:
+        names.append(name)
         if len(figure.axes) > 1:
             lettered = "".join(ax.get_title("left")[:1] for ax in figure.axes)
             assert "abcdef".startswith(lettered), name
-        assert any(ax.get_ylabel() for ax in figure.axes), name
-        if name not in ("spreads", "minimum-norm"):
+        if name != "claims":
+            assert any(ax.get_ylabel() for ax in figure.axes), name
+        if name not in ("claims", "spreads", "minimum-norm"):
             assert all(ax.get_xlabel() for ax in figure.axes), name
+
+    assert "## All claims" in shown(finished, look)
+    assert set(names) == {*study.figures, "claims"}
 
 
 @pytest.mark.slow
