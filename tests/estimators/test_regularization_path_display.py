@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge, lasso_path
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -114,15 +115,35 @@ def test_panels_and_frame():
     assert display.plot(ax, kind=["weights"]).axes_[0] is ax
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[[0.1, 0.0], [0.2, 0.1]], [0.0, [0.2, 0.1]], pd.Series([0.1, 0.2], index=[5, 6])],
+    ids=["a list a layer", "numbers and lists", "a series"],
+)
+def test_strengths_of_any_kind_and_a_single_fold(values):
+    net = NetRegressor((3,), max_epochs=1, random_state=0)
+    display = RegularizationPathDisplay.from_estimator(
+        net, X, y, param_name="l2", param_range=values, cv=ShuffleSplit(1, random_state=0)
+    )
+    assert display.frame().param_value.tolist()[:: X.shape[1]] == [*values]
+    assert display.axes_[-1].get_legend().get_title().get_text() == "One fold"
+    assert "best at" in repr(display)
+
+
 def test_misuse_is_said():
+    with pytest.raises(ValueError, match="several scores, and one is drawn"):
+        path_of(Ridge(), "alpha", scoring=["r2", "max_error"])
     with pytest.raises(ValueError, match="neither coef_ nor coefs_"):
         RegularizationPathDisplay.from_estimator(
             KNeighborsRegressor(), X, y, param_name="n_neighbors", param_range=[3, 5]
         )
     with pytest.raises(ValueError, match="no parameter warm_start"):
         path_of(Ridge(), "alpha", warm_start=True, cv=None)
-    with pytest.raises(ValueError, match="one strength or more"):
-        RegularizationPathDisplay.from_estimator(Ridge(), X, y, param_name="alpha", param_range=[])
+    for none in ([], {0.1, 0.2}, "l1", 3):
+        with pytest.raises(ValueError, match="one strength or more"):
+            RegularizationPathDisplay.from_estimator(
+                Ridge(), X, y, param_name="alpha", param_range=none
+            )
     with pytest.raises(ValueError, match="kind must be of"):
         path_of(Ridge(), "alpha", kind="bias")
     with pytest.raises(ValueError, match="no scores to draw"):

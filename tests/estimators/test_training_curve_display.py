@@ -5,9 +5,11 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -105,6 +107,15 @@ def test_any_estimator_with_a_loss_curve():
         TrainingCurveDisplay.from_estimator(Ridge(), X, y)
     with pytest.raises(NotFittedError):
         TrainingCurveDisplay.from_estimator(NetClassifier())
+
+
+def test_wrappers_have_it_inside():
+    X, y = load_diabetes(return_X_y=True)
+    net = NetRegressor((3,), max_epochs=2, random_state=0)
+    scaled = TransformedTargetRegressor(make_pipeline(StandardScaler(), net), transformer=None)
+    search = GridSearchCV(scaled, {"regressor__netregressor__l2": [0.1]}, cv=2).fit(X, y)
+    display = TrainingCurveDisplay.from_estimator(search)
+    assert display.objective.tolist() == search.best_estimator_.regressor_[-1].loss_curve_
 
 
 def test_misuse_is_said():

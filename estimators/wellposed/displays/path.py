@@ -14,6 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
 
 from .._axes import PALETTE, axes_or_new, is_numeric, set_value_axis
+from ._inside import inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +87,7 @@ class RegularizationPathDisplay:
                 "weights must have a row for each value of param_range, and support a number; got "
                 f"shapes {weights.shape} and {np.shape(support)} for {len(param_range)} values."
             )
-        self.param_name, self.param_range, self.signed = param_name, param_range, signed
+        self.param_name, self.param_range, self.signed = param_name, [*param_range], signed
         self.weights, self.support = weights, np.asarray(support)
         self.train_scores, self.test_scores = train_scores, test_scores
         names = range(weights.shape[1]) if feature_names is None else feature_names
@@ -149,16 +150,23 @@ class RegularizationPathDisplay:
         ValueError
             If there is no such parameter, or no weights once it is fitted.
         """
-        if not np.iterable(param_range) or isinstance(param_range, str) or not len(param_range):
+        values = [] if isinstance(param_range, str | set | dict) else param_range
+        values = [*values] if np.iterable(values) else []
+        if not values:
             raise ValueError(
                 f"param_range={param_range!r}; expected a sequence of one strength or more."
             )
+        param_range = values
         X, y = indexable(X, y)
         candidates = [clone(estimator).set_params(**{param_name: value}) for value in param_range]
         splits = []
         scorer = None
         if cv is not None:
             splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+            if isinstance(scoring, list | tuple | set | dict):
+                raise ValueError(
+                    f"scoring={scoring!r} is several scores, and one is drawn. Give one of them."
+                )
             scorer = check_scoring(estimator, scoring)
         whole = [] if warm_start else [(candidate, None) for candidate in candidates]
         parts = [(candidate, split) for candidate in candidates for split in splits]
@@ -228,10 +236,11 @@ class RegularizationPathDisplay:
             the means ``train_score`` and ``test_score``.
         """
         n_values, n_features = self.weights.shape
+        values = [value for value in self.param_range for _ in range(n_features)]
         frame = pd.DataFrame(
             {
                 "param_name": self.param_name,
-                "param_value": np.repeat(np.asarray(self.param_range), n_features),
+                "param_value": values,
                 "feature": self.feature_names * n_values,
                 "weight": self.weights.ravel(),
                 "support": np.repeat(self.support, n_features),
@@ -293,7 +302,8 @@ class RegularizationPathDisplay:
             ("rows left out", self.test_scores, PALETTE["vermillion"], "-"),
         ]
         for label, scores, color, style in curves:
-            mean, error = scores.mean(1), scores.std(1, ddof=1) / np.sqrt(scores.shape[1])
+            mean, n_folds = scores.mean(1), scores.shape[1]
+            error = scores.std(1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros_like(mean)
             ax.plot(x, mean, color=color, linestyle=style, marker="o", markersize=3, label=label)
             if is_numeric(self.param_range):
                 ax.fill_between(x, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
@@ -302,7 +312,9 @@ class RegularizationPathDisplay:
         best = x[self.best_index_]
         ax.axvline(best, color=PALETTE["grey"], linestyle=":", label="best")
         ax.set_ylabel(self.scoring)
-        ax.legend(title="Mean ± standard error of folds", frameon=False, fontsize="small")
+        one = self.test_scores.shape[1] == 1
+        title = "One fold" if one else "Mean ± standard error of folds"
+        ax.legend(title=title, frameon=False, fontsize="small")
 
     def __repr__(self) -> str:
         text = (
@@ -343,10 +355,7 @@ def _warm_path(
 
 def _weights_of(estimator: Any) -> tuple[np.ndarray, bool]:
     """Weights (outputs or units, n_features) that leave the inputs, and whether it is one layer."""
-    last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    for wrapper in ("best_estimator_", "regressor_", "estimator_"):
-        if not hasattr(last, "coef_") and hasattr(last, wrapper):
-            return _weights_of(getattr(last, wrapper))
+    last = inside(estimator, "coef_")
     if len(getattr(last, "coefs_", ())) > 1:
         return np.asarray(last.coefs_[0]).reshape(last.coefs_[0].shape[0], -1).T, False
     if hasattr(last, "members_"):

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from .._axes import PALETTE, axes_or_new
+from ._inside import inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,8 +93,9 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, or else fitted to X and y: ours, a pipeline that ends with it, or any with
-            ``loss_curve_``, such as scikit-learn's MLP.
+            Fitted, or else fitted to X and y: ours, a pipeline, search or
+            ``TransformedTargetRegressor`` with it inside, or any with ``loss_curve_``, such as
+            scikit-learn's MLP.
         X, y : array-like, optional
             Where the estimator is not fitted yet, which is left as it is.
         ax : matplotlib Axes, optional
@@ -115,7 +117,7 @@ class TrainingCurveDisplay:
 
             estimator = clone(estimator).fit(X, y)
         check_is_fitted(estimator)
-        last = estimator[-1] if hasattr(estimator, "steps") else estimator
+        last = inside(estimator, "loss_curve_")
         if not hasattr(last, "loss_curve_"):
             raise ValueError(
                 f"{type(last).__name__} has no loss_curve_, so that there is no training to draw. "
