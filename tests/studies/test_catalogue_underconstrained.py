@@ -31,6 +31,8 @@ from wellposed_studies.study import Grid
 
 CLAIMS = {claim.name: claim for claim in study.claims}
 SLOW_VALUES = {"steps": 1000, "k": [3, 60]}
+#: Other numbers of repetitions than two: the slowest cells, and one to choose by of three.
+REPETITIONS = {"minimum_l1": 1, "penalty_path": 3}
 
 
 def held(claim: Claim, estimate: Estimate) -> bool:
@@ -42,14 +44,15 @@ def held(claim: Claim, estimate: Estimate) -> bool:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """All questions on two repetitions, with few steps and two sparsities."""
+    """All experiments on few repetitions, with few steps and two sparsities."""
     with pytest.MonkeyPatch.context() as patch:
         for name, experiment in study.experiments.items():
             small = tuple(
                 Grid({k: SLOW_VALUES.get(k, v) for k, v in g.factors.items()}, g.data)
                 for g in experiment.grids
             )
-            patch.setitem(study.experiments, name, replace(experiment, grids=small, repetitions=2))
+            n = REPETITIONS.get(name, 2)
+            patch.setitem(study.experiments, name, replace(experiment, grids=small, repetitions=n))
         folder = tmp_path_factory.mktemp("results")
         return run(Selection("underconstrained", "quick", 3), folder)
 
