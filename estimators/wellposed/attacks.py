@@ -68,7 +68,8 @@ def adversarial_examples(
     norm : {inf, 2}, default=inf
         Norm of the ball.
     clip : (float, float), optional
-        Smallest and largest number that a feature may be, (0, 1) for images say.
+        Smallest and largest number that a feature may be, (0, 1) for images say. Those of X are
+        within.
 
     Returns
     -------
@@ -110,6 +111,7 @@ def adversarial_examples(
     )
     y, there = fill_missing(np.asarray(y))
     refuse_missing(y)
+    _check_inside(X, clip)
     if len(y) != len(X):
         raise ValueError(f"X has {len(X)} rows and y {len(y)}. Give both of the same rows.")
     target = torch.from_numpy(net._targets.encode(y, X.dtype))
@@ -276,4 +278,17 @@ def _check(eps: Any, norm: Any, clip: Sequence[float] | None) -> None:
     if clip is not None and not (numbers and len(clip) == 2 and clip[0] < clip[1]):
         raise ValueError(
             f"clip={clip!r} must be the smallest and the largest number of a feature, (0, 1) say."
+        )
+
+
+def _check_inside(X: np.ndarray, clip: Sequence[float] | None) -> None:
+    """Refuse rows that clipping would move by itself, further than the radius allows."""
+    if clip is None:
+        return
+    smallest, largest = float(X.min()), float(X.max())
+    rounding = 1e-6 * max(abs(smallest), abs(largest))
+    if smallest < clip[0] - rounding or largest > clip[1] + rounding:
+        raise ValueError(
+            f"X holds numbers from {smallest:g} to {largest:g}, and clip={clip!r} is what features "
+            "may be. Give the smallest and the largest number in units of X, or clip X itself."
         )

@@ -32,7 +32,8 @@ def cocktail(estimator: Any, *, expected: float = 4.0, architecture: bool = True
     """Return a search space over which regularizers are on and how strong each is.
 
     Every draw is valid: a regularizer that the estimator's other parameters refuse is not in it,
-    and of two that exclude each other at most one is on.
+    and of two that exclude each other at most one is on. Early stopping needs enough
+    rows of each class to hold some out.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,8 +17,10 @@ def shape_of(given: tuple[int, ...] | None, network: Network) -> tuple[int, int,
     """(channels, height, width) of a row: as given, or as the network has it; None if no image."""
     if given is None:
         return network.image_shape
-    shape = (1, *given) if len(given) == 2 else tuple(given)
-    return shape if len(shape) == 3 else None  # type: ignore[return-value]
+    shape = tuple(np.ravel(given).tolist())
+    shape = (1, *shape) if len(shape) == 2 else shape
+    right = len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
+    return shape if right else None  # type: ignore[return-value]
 
 
 def why_no_images(given: tuple[int, ...] | None, network: Network, option: str) -> str:

@@ -191,6 +191,10 @@ def test_estimators_that_are_refused(estimator, error, message):
         ({"clip": (None, 1)}, "must be the smallest and the largest"),
         ({"norm": 1}, "norm=1 must be 2 or inf"),
         ({"steps": 0}, "'steps' parameter of adversarial_examples must be"),
+        (
+            {"clip": (0, 1), "X": 2 * np.abs(X)},
+            r"X holds numbers from .* and clip=\(0, 1\) is what",
+        ),
         ({"clip": (1, 0)}, "must be the smallest and the largest"),
         ({"y": y[:5]}, "X has 569 rows and y 5"),
         ({"X": X[:, :3]}, "X has 3 features, but NetClassifier is expecting 30"),

@@ -237,6 +237,8 @@ def test_the_noise_of_labels_is_mixed_and_smoothed_labels_are_as_well(on):
 @pytest.mark.parametrize(("parameters", "sentence"), [
     ({"mixup": 0.1, "cutmix": 0.1}, "cutmix=0.1 cannot be combined with mixup=0.1: both mix"),
     ({"cutmix": CutMix(0.5, image_shape=(3, 3))}, "of which image_shape=(3, 3) is another"),
+    ({"cutmix": CutMix(0.5, image_shape=(-1, -6))}, "of which image_shape=(-1, -6) is another"),
+    ({"cutmix": CutMix(0.5, image_shape=np.eye(2))}, "is another"),
     ({"mixup": -1.0}, "Got -1.0 instead"),
     ({"mixup": 0.1, "solver": "lbfgs"}, "mixup=0.1 draws random numbers at every step"),
 ])  # fmt: skip
