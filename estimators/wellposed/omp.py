@@ -124,6 +124,12 @@ class OMPEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if isinstance(given, BaseEstimator):
             fitted = clone(given).fit(X, y)
             if not hasattr(fitted, "coefs_"):
+                if not hasattr(fitted, "components_"):
+                    raise ValueError(
+                        f"dictionary={given!r} has neither components_ nor the weights of one "
+                        "network once it is fitted, so that there are no atoms. Give a network "
+                        "with n_members=1, a decomposition such as PCA, or an array."
+                    )
                 return fitted.components_
             first = fitted.coefs_[0].T
             return first.reshape(len(first), -1)

@@ -101,7 +101,8 @@ class TangentProp(_OfInputs):
         given, n = self.directions, network.n_inputs
         if why or callable(given) or _is(given, "auto") or _is(given, "neighbours"):
             return why
-        if isinstance(given, str) or any(isinstance(each, str) for each in given):
+        of_names = np.ndim(_array(given)) and any(isinstance(each, str) for each in given)
+        if isinstance(given, str) or of_names:
             names = [given] if isinstance(given, str) else list(given)
             if any(name not in known.OF_IMAGES for name in names):
                 return (
@@ -109,8 +110,9 @@ class TangentProp(_OfInputs):
                     f"{', '.join(map(repr, known.OF_IMAGES))}, an array or a function."
                 )
             return images.why_no_images(self.image_shape, network, "TangentProp(...) ")
-        shape = np.shape(given)
-        if len(shape) != 2 or shape[1] != n or not np.isfinite(np.asarray(given, float)).all():
+        array = _array(given)
+        shape, numbers = array.shape, array.dtype.kind in "biuf"
+        if shape[1:] != (n,) or not len(array) or not numbers or not np.isfinite(array).all():
             return (
                 f"has directions of shape {shape}; expected (n_directions, {n}) finite numbers, "
                 "one for each feature. Give one row a direction."
@@ -170,6 +172,11 @@ class TangentProp(_OfInputs):
                 f"directions of tangent_prop was called with rows {rows.shape} and returned shape "
                 f"{found.shape}; expected ({len(rows)}, n_directions, {n}). Return an array that "
                 "has the directions of each row."
+            )
+        if not np.isfinite(found).all():
+            raise ValueError(
+                "directions of tangent_prop returned numbers that are not finite (NaN, inf). "
+                "Return zeros where there is no direction; rows of zeros pad the last batch."
             )
         stacked = torch.as_tensor(found).to(x).view(K, B, -1, n)
         return [_padded(v, x) for v in stacked.permute(2, 0, 3, 1)]
@@ -255,6 +262,14 @@ class DoubleBackprop(_OfInputs):
 
 def _is(given: Any, name: str) -> bool:
     return isinstance(given, str) and given == name
+
+
+def _array(given: Any) -> np.ndarray:
+    """What is given as an array; nothing, if its rows differ in length."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        return np.empty(0)
 
 
 def _padded(v: Tensor, x: Tensor) -> Tensor:

@@ -65,6 +65,8 @@ def test_a_learned_dictionary_in_a_search():
 def test_refused():
     with pytest.raises(ValueError, match="have 64 features and X has 3"):
         OMPEncoder(ATOMS).fit(X[:, :3])
+    with pytest.raises(ValueError, match="has neither components_ nor the weights of one network"):
+        OMPEncoder(LogisticRegression()).fit(X, np.arange(len(X)) % 2)
     with pytest.raises(ValueError, match="All atoms of dictionary are zero"):
         OMPEncoder(np.zeros((4, 64))).fit(X)
     with pytest.raises(ValueError, match="requires y to be passed"):
