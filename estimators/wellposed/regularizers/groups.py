@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,8 +69,8 @@ class GroupL1(Regularizer):
         real = network.real[: network.n_weights].to(setting.device, setting.dtype)
         self._real = network.weights(real[None])[0]
         self._group = torch.arange(self._real.shape[-1], device=setting.device)
-        for group in self.groups or ():
-            self._group[list(group)] = min(group)
+        for group in _lists(self.groups):
+            self._group[group] = min(group)
         self._sizes = torch.bincount(self._group)[self._group].to(setting.dtype)
 
     def _norms(self, w: Tensor) -> Tensor:
@@ -112,11 +113,22 @@ class GroupL1(Regularizer):
         return r / (r + c)
 
 
+def _lists(groups: Any) -> list[Any]:
+    """Groups as lists of integers of Python; what is no group, as it is."""
+    given = [] if groups is None else [groups] if getattr(groups, "shape", None) == () else groups
+    return [
+        np.asarray(group).tolist()
+        if isinstance(group, Sequence | np.ndarray) and not isinstance(group, str)
+        else group
+        for group in given
+    ]
+
+
 def _wrong_groups(groups: Any, n_inputs: int) -> str:
     """Why these are no groups of inputs, or ""."""
     seen: set[int] = set()
-    for group in groups if groups is not None else ():
-        inputs = list(group) if isinstance(group, Sequence) and not isinstance(group, str) else [-1]
+    for group in _lists(groups):
+        inputs = group if isinstance(group, list) else [-1]
         if not inputs or not all(isinstance(i, int) and 0 <= i < n_inputs for i in inputs):
             return (
                 f"has the group {group!r}, and groups are lists of columns of X, from 0 to "

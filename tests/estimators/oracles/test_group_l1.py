@@ -77,6 +77,9 @@ class TestLinearModels:
         net = NetRegressor((), group_l1=GroupL1(alpha, groups=groups), **CONVERGED).fit(X, y)
         slope = X.T @ (net.predict(X) - y) / len(X)
         n_on = 0
+        arrays = GroupL1(alpha, groups=[np.array(group) for group in groups])
+        again = NetRegressor((), group_l1=arrays, **CONVERGED).fit(X, y)
+        np.testing.assert_array_equal(again.coef_, net.coef_)
         for group in [*groups, [2], [3], [6], [7]]:
             w, g, strength = net.coef_[group], slope[group], alpha * len(group) ** 0.5
             n_on += bool(w.any())
