@@ -138,13 +138,6 @@ def compared(cell, method):
     return {"score": float(model.score(X_test, y_test))}
 
 
-@study.derived
-def means(results):
-    """Mean scores and seconds: a row a table, a column a method."""
-    table = results["compared"].table()
-    return table.groupby(["data", "method"])[["score", "seconds"]].mean().unstack().reset_index()
-
-
 def scores(results):
     """Mean scores: a row a table, a column a method."""
     table = results["compared"].table()

@@ -291,9 +291,14 @@ def _write_tables(plan: Plan, experiment: str, parts: list[pa.Table], folder: Pa
         for name, table in sorted(content.items()):
             file = folder / layout.table_file(kind, name, experiment)
             atomic.write(file, parquet_bytes(table))
-    place = [pa.array([experiment] * len(timings)), timings["data"], timings["repetition"]]
-    names = ["experiment", "data", "repetition", "seconds"]
-    return pa.table([*place, timings["seconds"]], names)
+    columns = {
+        "experiment": pa.array([experiment] * len(timings)),
+        "data": timings["data"],
+        "repetition": timings["repetition"],
+        "params": pa.array([json.dumps(row) for row in timings.select(factors).to_pylist()]),
+        "seconds": timings["seconds"],
+    }
+    return pa.table(columns)
 
 
 def _derive(results: Results) -> None:

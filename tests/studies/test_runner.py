@@ -254,4 +254,6 @@ def test_timings_are_apart_from_the_tables(quick, tmp_path):
     results = run(quick, tmp_path)
     assert len(results.timings) == 200
     assert (results.timings["seconds"] >= 0).all()
+    told = results.timings.query("experiment == 'shrunk'")["params"].map(json.loads)
+    assert [params["factor"] for params in told] == results["shrunk"].table()["factor"].tolist()
     assert "seconds" not in results["shrunk"].table()

@@ -62,7 +62,8 @@ class Results:
         verdict, value, low, high, level, p_value, n, method, reason, kind``; ``verdict`` is
         "held", "failed" or "not run".
     timings : DataFrame
-        Seconds of every cell.
+        Seconds of every cell: ``experiment, data, repetition, params, seconds``; ``params`` are
+        its levels of the factors as JSON.
     """
 
     def __init__(self, folder: Path, source: Source, only: str | None = None) -> None:
