@@ -35,8 +35,8 @@ COCKTAIL = """
 Every method has the same rows and tunes on them by three folds: 40 draws of `cocktail` (and the
 same number of Optuna's trials; 80 candidates by halving), of scikit-learn's MLP and of histogram
 boosting; the linear models tune their strength. `wellposed run benchmarks/cocktail_study.py`
-repeats it. Linear models are in `cocktail` since a first repetition on these tables, at which its
-draws without them were .02 and .07 behind on two: the tables are not unseen in this respect.
+repeats it. Linear models are in `cocktail` since a first repetition on these tables, at which draws
+without them were behind the linear model on two: the tables are not unseen in this respect.
 """
 
 DEFAULTS = """
@@ -69,7 +69,7 @@ def of_cocktail(results: Results) -> list[str]:
         *markdown(scores, 3),
         "\nSeconds of a search with its last fit, networks of a search side by side on one thread"
         f" ({results.manifest['cpu']}; all cores were busy):\n",
-        *markdown(seconds, 0),
+        *markdown(seconds, 1),
         "",
         *verdicts(results),
     ]
