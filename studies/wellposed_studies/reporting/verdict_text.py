@@ -50,7 +50,7 @@ def report(
     ...     "level": 0.95, "n": 20, "method": "exact binomial", "data": "", "reason": ""}
     >>> for text, _ in report(pd.DataFrame([row]), width=90):
     ...     print(text)
-      ● held          shrinks  0.5 [0.4, 0.6]  ≤ 1
+      ● held  shrinks  0.5 [0.4, 0.6] at 95 %  ≤ 1
     >>> for text, _ in report(pd.DataFrame([row]), width=95, verbose=True):
     ...     print(text)
       ● held          shrinks: Ridge shrinks.
@@ -76,7 +76,7 @@ def _in_short(rows: list[dict[Any, Any]], width: int) -> Iterator[Line]:
     widest = max(map(len, values), default=0)
     for row, value in zip(rows, values):
         name = row["claim"] if len(row["claim"]) <= longest else row["claim"][: longest - 1] + "…"
-        text = f"{_opening(row)}{name:{longest}}  {value:{widest}}  {row['threshold']}"
+        text = f"{_opening(row, 4)}{name:{longest}}  {value:{widest}}  {row['threshold']}"
         yield (text if len(text) <= width else text[: width - 1] + "…"), standing(row)
 
 
@@ -94,16 +94,18 @@ def _in_full(rows: list[dict[Any, Any]], width: int) -> Iterator[Line]:
             opening = indent
 
 
-def _opening(row: Mapping[Any, Any]) -> str:
+def _opening(row: Mapping[Any, Any], width: int = 12) -> str:
     found: Standing = standing(row)
-    return f"  {SIGNS[found]} {found:12}  "
+    return f"  {SIGNS[found]} {found:{width}}  "
 
 
 def _value(row: Mapping[Any, Any]) -> str:
-    """What was measured, with its interval."""
+    """What was measured, with its interval and its level."""
     value, low, high = measured(row)
-    whole = isnan(row["low"]) or row["low"] == row["high"]
-    return value if whole else f"{value} [{low}, {high}]"
+    if isnan(row["low"]) or row["low"] == row["high"]:
+        return value
+    level = 0.95 if isnan(row["level"]) else row["level"]
+    return f"{value} [{low}, {high}] at {100 * level:.4g} %"
 
 
 def _measured(row: Mapping[Any, Any]) -> str:
@@ -111,9 +113,6 @@ def _measured(row: Mapping[Any, Any]) -> str:
     text = str(row["measured"])
     if not isnan(row["value"]):
         text += f" = {_value(row)}"
-    if not isnan(row["low"]) and row["low"] != row["high"]:
-        level = 0.95 if isnan(row["level"]) else row["level"]
-        text += f" at {100 * level:.4g} %"
     text += f", claimed {row['threshold']}"
     if row["method"] not in {"", "exact"}:
         text += f" (n = {row['n']}, {row['method']})"

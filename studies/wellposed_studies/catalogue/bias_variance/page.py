@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ...claims import word
 from ...escaping import markdown
 from ...reporting.markdown import number, percent
+from ...reporting.standing import standing
 from .setup import REGULARIZERS, study
 from .tables import Place, axis_at, estimates
 
@@ -23,7 +26,9 @@ N_LINES, DIGITS = 30, 3
 def findings(results: Results) -> list[str]:
     """Whether the trade paid on the known truth and on real tables, and what else moved."""
     rule = _rule(results.table("slopes"), results.table("against_the_rule"))
-    return [_on_the_truth(results.table("trades")), *_on_tables(results.table("best_trades")), rule]
+    claims = {row["claim"]: row for row in results.verdicts.to_dict("records")}
+    on_tables = _on_tables(results.table("best_trades"), claims)
+    return [_on_the_truth(results.table("trades")), *on_tables, rule]
 
 
 def _on_the_truth(trades: pd.DataFrame) -> str:
@@ -37,12 +42,19 @@ def _on_the_truth(trades: pd.DataFrame) -> str:
     )
 
 
-def _on_tables(best: pd.DataFrame) -> list[str]:
+def _on_tables(best: pd.DataFrame, claims: Mapping[str, Any]) -> list[str]:
+    """What was saved on each real table, with the interval that its claim is judged by."""
     parts = []
     rows: list[Any] = [*best[best["data"] != "synthetic"].itertuples()]
     for row in rows:
-        interval = f"{percent(row.low)} to {percent(row.high)}, {word(row.regularizer)}"
-        gain = "nothing" if row.chosen_is_off else f"{percent(row.gain)} ({interval})"
+        claim = claims[f"trade-pays-{row.data}-{row.loss.replace('_', '-')}"]
+        found = standing(claim)
+        judged = "" if found == "held" else f", {found}"
+        level = f"{100 * claim['level']:.4g}\u00a0%"
+        interval = f"{percent(claim['low'])} to {percent(claim['high'])} at {level}"
+        gain = f"{percent(claim['value'])} ({interval}, {word(row.regularizer)}{judged})"
+        if row.chosen_is_off or isnan(claim["value"]):
+            gain = "nothing" if row.chosen_is_off else "an untested share"
         parts.append(f"{gain} of the {word(row.loss)} on {markdown(row.data)}")
     if not parts:
         return []

@@ -51,18 +51,18 @@ def _whether(results: Results) -> str:
 
 
 def _seeds(results: Results) -> str:
-    claims = results.verdicts.set_index("claim")
-    values = claims["value"].to_dict()
-    l2, stopping = values["agree-l2"], values["agree-early-stopping"]
+    l2, stopping = [], []
+    for name, part in results.table("seed_spreads").groupby("data", sort=False):
+        spreads = part.set_index("treatment")["spread"]
+        on = f" on {markdown(name)}"
+        l2.append(_left(spreads["l2"], spreads["none"]) + on)
+        stopping.append(_left(spreads["early stopping"], spreads["adam"]) + on)
     return (
-        f"In a network with more weights than rows, L2 leaves {percent(l2)} of the disagreement "
-        f"between seeds where it leaves most; early stopping {_leaves(stopping)}."
+        "Of the disagreement between seeds in a network with more weights than rows, L2 "
+        f"leaves {' and '.join(l2)}; early stopping leaves {' and '.join(stopping)}."
     )
 
 
-def _leaves(ratio: float) -> str:
-    return (
-        f"leaves {percent(ratio)}"
-        if ratio < 1
-        else f"raises it to {number(ratio, 2)} times what it was"
-    )
+def _left(treated: float, untreated: float) -> str:
+    ratio = treated / max(untreated, 1e-12)
+    return percent(ratio) + (", more than there was," if ratio > 1 else "")
