@@ -60,19 +60,17 @@ local function neighbour(el)
   return el
 end
 
--- Words that are too long for a line, with places to break them.
-local function breakable(text)
-  return (text:gsub('[^ ]+', function(word)
-    if utf8.len(word) <= 24 then return word end
-    local parts, n = {}, 0
-    for _, code in utf8.codes(word) do
-      if n > 0 and n % 12 == 0 then parts[#parts + 1] = '\u{200b}' end
-      parts[#parts + 1] = utf8.char(code)
-      n = n + 1
-    end
-    return table.concat(parts)
-  end))
+-- Where a text has words that are too long for a line. They may be broken, by boxes of no width and
+-- not by characters, which would be copied with the text; those of code, such as a commit, only if
+-- they are longer still.
+local function long(text)
+  for word in text:gmatch '[^ ]+' do
+    if utf8.len(word) > 24 then return true end
+  end
+  return false
 end
+local break_text = 'show regex("\\\\S{12}"): it => it + box(width: 0pt)'
+local box_code = 'show regex("[0-9a-f]{40}|\\\\S{1,24}"): box'
 
 -- A string of Typst's; neither quotes nor dashes nor signs of markup are changed in it.
 local function literal(text)
@@ -86,12 +84,12 @@ local function span(el)
   if not is_code and not el.classes:includes 'given' then return nil end
   local text = pandoc.utils.stringify(el.content)
   if not html then
-    local call = is_code and '#raw(%s);' or '#%s;'
-    return pandoc.RawInline('typst', call:format(literal(breakable(text))))
+    local call = is_code and ('#{%s; raw(%%s)};'):format(box_code)
+      or long(text) and ('#{%s; %%s};'):format(break_text) or '#%s;'
+    return pandoc.RawInline('typst', call:format(literal(text)))
   end
-  local long = breakable(text) ~= text
-  if is_code then return pandoc.Code(text, pandoc.Attr('', long and {'given', 'long'} or {'given'})) end
-  local open = long and '<bdi class="long">' or '<bdi>'
+  if is_code then return pandoc.Code(text, pandoc.Attr('', long(text) and {'given', 'long'} or {'given'})) end
+  local open = long(text) and '<bdi class="long">' or '<bdi>'
   return {pandoc.RawInline('html', open), pandoc.Str(text), pandoc.RawInline('html', '</bdi>')}
 end
 

@@ -133,7 +133,7 @@ print(page.closing('In no time.'))
 ```
 """
     project(one=f'---\ntitle: "One"\n---\n{cells}{body}\n', index='---\ntitle: "I"\n---\ntext\n')
-    return rendering.render(["one"], engine="embedded", results_dir=results)
+    return rendering.render(["one", "index"], engine="embedded", results_dir=results)
 
 
 def test_a_page_of_any_study_renders_and_brings_its_files_along(rendered):

@@ -169,13 +169,16 @@ def test_sizes_of_data_are_told_whatever_their_arrays_are_called():
     ]
 
 
-def test_the_commands_that_make_a_page_again_can_be_pasted(studies):
+def test_the_commands_that_make_a_page_again_can_be_pasted(studies, monkeypatch):
     _, finished = studies
     finished.manifest["own_table"] = {"path": "it's $5.csv", "target": "a b", "task": "regression"}
-    shown = reproduce(finished)
+    monkeypatch.setenv("WELLPOSED_RESULTS_WRITTEN", "my results")
+    shown = reproduce(finished).replace(" \\\n ", "")
     command = "wellposed run one --profile quick --data 'it'\"'\"'s $5.csv' --target 'a b' --task"
-    assert command in shown
-    assert "\nwellposed report one\n" in shown
+    assert f"{command} regression --results 'my results'\n" in shown
+    assert "\nwellposed report one --results 'my results'\n" in shown
+    monkeypatch.setenv("WELLPOSED_RESULTS_WRITTEN", "results")
+    assert "\nwellposed report one\n" in reproduce(finished)
 
 
 def test_a_table_without_rows_is_an_error():

@@ -177,6 +177,21 @@ def test_a_font_that_has_it_is_used(monkeypatch):
     assert Path(findfont(FontProperties(family=fonts.FONT))).name == Path(fonts.own_file()).name
 
 
+def test_a_page_links_only_to_reports_that_lie_beside_it(studies, project):
+    results, _ = studies
+    bare = '---\ntitle: "T"\ntoc: false\n---\n'
+    call = "from wellposed_studies.reporting.neighbours import neighbours\nneighbours('one')"
+    project(one=f"{bare}```{{python}}\n{call}\n```\n", index=bare)
+
+    def page(name: str) -> str:
+        written = rendering.render([name], ["html"], engine="embedded", results_dir=results)
+        return written[0].read_text(encoding="utf-8")
+
+    assert "index.html" not in page("one")
+    assert "index.html" not in page("index")
+    assert 'href="index.html">All reports</a>' in page("one")
+
+
 def test_a_hostile_name_is_rendered_literally(project, tmp_path):
     pypdf = pytest.importorskip("pypdf")
     name = '[l](javascript:x) $a_1$ @k *f* <img src=x> `c` {{< v >}} ::: {.w} a|b --- "q" #x'
@@ -193,5 +208,5 @@ def test_a_hostile_name_is_rendered_literally(project, tmp_path):
     shown = name.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     assert text.replace('"', "&quot;").count(shown) == 3
     read = "".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages)
-    squeezed = re.sub(r"[\s\u200b]+", "", read)
+    squeezed = re.sub(r"\s+", "", read)
     assert squeezed.count(re.sub(r"\s+", "", name)) == 3

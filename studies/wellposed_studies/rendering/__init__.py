@@ -95,7 +95,7 @@ from ..storing import layout
 from .errors import RenderError
 from .quarto import find_quarto, render_with_quarto
 from .sources import available, choose, reports_folder
-from .surroundings import copy_sources
+from .surroundings import copy_sources, drop_unlinked
 
 __all__ = ["RenderError", "available", "find_quarto", "render", "reports_folder"]
 
@@ -151,11 +151,13 @@ def render(
     results, source = Path(results_dir), reports_folder()
     chosen = choose(names, source, results)
     target = Path(output_dir) if output_dir is not None else _usual_place(source, results)
+    linked = [name for name in available(source) if _all_there(target, name, wanted)] + chosen
     written = []
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="wellposed-report-") as scratch:
             project = layout.reports_folder(Path(scratch))
             copy_sources(source, project)
+            drop_unlinked(project, linked)
             logger.info("rendering %s with %s", name, quarto or "the embedded engine")
             if quarto:
                 produced = render_with_quarto(quarto, project, name, wanted, results)
@@ -167,6 +169,10 @@ def render(
                 _refuse_external(produced["html"])
             written += [_place(produced[fmt], target) for fmt in wanted]
     return written
+
+
+def _all_there(target: Path, name: str, formats: Iterable[str]) -> bool:
+    return all((target / f"{name}.{fmt}").is_file() for fmt in formats)
 
 
 def _usual_place(source: Path, results: Path) -> Path:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from ..storing import layout
@@ -47,6 +47,20 @@ def copy_sources(source: Path, project: Path) -> None:
             (target / file).write_bytes((Path(folder) / file).read_bytes())
 
 
+def drop_unlinked(project: Path, linked: Container[str]) -> None:
+    """Delete the documents of a scratch copy that no page is to link to.
+
+    Parameters
+    ----------
+    project : Path
+    linked : container of str
+        Names of the documents that lie beside the finished page.
+    """
+    for document in project.glob("*.qmd"):
+        if document.stem not in linked:
+            document.unlink()
+
+
 def environment(scratch: Path, results: Path) -> dict[str, str]:
     """Environment variables of a process that runs a report's cells.
 
@@ -71,6 +85,7 @@ def environment(scratch: Path, results: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         layout.VARIABLE: str(results.resolve()),
+        layout.WRITTEN: str(results),
     }
     if sys.platform == "linux":
         own["LC_ALL"] = "C.UTF-8"

@@ -175,7 +175,7 @@ def _length(cell: str) -> int:
 
 def _word(column: Iterable[str]) -> int:
     """Dashes for the longest word of a column, beside columns that are as wide as can be."""
-    words = [word for cell in column for word in cell.split() if "{" not in word]
+    words = [word for cell in column for word in cell.split()]
     return int(2.2 * min(14, max(map(_length, words), default=0))) + 5
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..escaping import code, markdown, shell
 from ..fonts import fallback, warn_of
 from ..judging.verdicts import not_asked
+from ..storing import layout
 from .markdown import Markdown, table
 
 if TYPE_CHECKING:
@@ -138,9 +139,10 @@ def reproduce(results: Results) -> Markdown:
         options += ["--seed", manifest["seed"]]
     if own := results.own_table:
         options += ["--data", own["path"], "--target", own["target"], "--task", own["task"]]
+    place = layout.option(layout.written(layout.root_of(results.folder)))
     commands: list[list[object]] = [
-        ["wellposed", "run", name, *options],
-        ["wellposed", "report", name],
+        ["wellposed", "run", name, *options, *place],
+        ["wellposed", "report", name, *place],
     ]
     minutes = results.timings["seconds"].sum() / 60
     commit = manifest["commit"]
@@ -150,7 +152,7 @@ def reproduce(results: Results) -> Markdown:
         if commit and commit.endswith("+changes")
         else ""
     )
-    lines = "\n".join(shell(command) for command in commands)
+    lines = "\n".join(map(_lines, commands))
     return Markdown(
         "\n::: {.callout-tip}\n## Reproduce this page\n\n"
         f"In a clone of the repository{at}, with what `make report` installs:{changed}\n\n"
@@ -159,6 +161,28 @@ def reproduce(results: Results) -> Markdown:
         "thread a cell; on several processors, divide. With the versions below and the same "
         "kind of processor, tables and verdicts are the same to the last digit.\n:::\n"
     )
+
+
+def _lines(command: list[object]) -> str:
+    r"""A command on lines of at most 72 characters where options allow it, to be pasted as it is.
+
+    >>> print(_lines(["wellposed", "run", "x", "--data", "d" * 50, "--target", "y"]))
+    wellposed run x \
+      --data dddddddddddddddddddddddddddddddddddddddddddddddddd --target y
+    """
+    parts: list[str] = []
+    for word in (shell([argument]) for argument in command):
+        if parts and parts[-1].startswith("--") and " " not in parts[-1]:
+            parts[-1] += f" {word}"
+        else:
+            parts.append(word)
+    lines = parts[:1]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) < 72:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"  {part}")
+    return " \\\n".join(lines)
 
 
 def repetitions(manifest: Mapping[str, Any]) -> str:

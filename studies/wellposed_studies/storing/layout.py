@@ -23,6 +23,9 @@ from pathlib import Path
 #: The results folder where none is named, and the environment variable that may name one.
 DEFAULT, VARIABLE = "results", "WELLPOSED_RESULTS"
 
+#: In a report's cells, that folder as the user wrote it.
+WRITTEN = "WELLPOSED_RESULTS_WRITTEN"
+
 #: What a run's folder holds.
 MANIFEST, VERDICTS, TIMINGS = "manifest.json", "verdicts.parquet", "timings.parquet"
 TABLES, ARRAYS = "tables", "arrays"
@@ -41,6 +44,11 @@ def results_folder(given: str | os.PathLike[str] | None = None) -> Path:
 def option(root: Path) -> list[object]:
     """The option of a command that names the results folder, where it has to be named."""
     return [] if str(root) == DEFAULT else ["--results", root]
+
+
+def written(root: Path) -> Path:
+    """The results folder as commands on a page name it."""
+    return Path(os.environ.get(WRITTEN) or root)
 
 
 def cells_folder(root: Path, study: str) -> Path:
