@@ -100,6 +100,18 @@ def test_what_is_drawn_agrees_with_the_verdicts(verdicts, width):
     assert heights["within"] == heights["small"] + 1
 
 
+@pytest.mark.parametrize("width", [6.5, NARROW])
+def test_no_name_is_cut_off_and_numbers_stay_where_they_are(verdicts, width):
+    long = verdicts.assign(claim=[f"{'wide' * 7}{i}" for i in range(len(verdicts))])
+    figures = [forest(each, width) for each in (verdicts, long)]
+    for figure in figures:
+        figure.canvas.draw()
+        (axes,) = figure.axes
+        assert min(text.get_window_extent().x0 for text in axes.texts) >= 0
+    assert figures[0].axes[0].bbox.x1 == figures[1].axes[0].bbox.x1
+    assert figures[0].axes[0].bbox.x0 < figures[1].axes[0].bbox.x0
+
+
 def test_the_figure_in_words(verdicts):
     text = described(verdicts)
     assert "6 claims in 5 groups" in text

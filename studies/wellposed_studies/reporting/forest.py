@@ -31,6 +31,8 @@ LOOK: dict[Standing, tuple[str, str, bool]] = {
     "not run": ("#8a97a3", "_", True),
 }
 NARROW = 3.7
+#: Where headings begin and numbers stand, shares of the figure's width.
+_EDGE, _MEASURED, _CLAIMED = 0.008, 0.563, 0.848
 _ROW, _MARGIN = 0.185, 0.75
 #: Lines left free between a family and a single claim below it.
 _GAP = 0.5
@@ -133,7 +135,7 @@ def forest(verdicts: pd.DataFrame, width: float = WIDTH) -> Figure:
         ylim=(n_lines - 0.4, -0.6),
     )
     _background(axes)
-    y = -1.0
+    y, names = -1.0, []
     for group, gap in zip(parts, gaps):
         y += gap
         if len(group.rows) > 1:
@@ -141,16 +143,17 @@ def forest(verdicts: pd.DataFrame, width: float = WIDTH) -> Figure:
         first = y + 1
         for row, label, ends in zip(group.rows, labels(group), margins(group)):
             y += 1
-            _text(axes, -0.02, y, mathtext(label, 30), ha="right")
+            names.append(_text(axes, -0.02, y, mathtext(label, 30), ha="right"))
             _interval(axes, y, standing(row), ends)
             if wide:
                 shown = "not run" if isnan(row["value"]) else _short(row)
-                _text(axes, 1.04, y, shown)
-                _text(axes, 1.93, y, _required(group))
+                _beside(figure, axes, _MEASURED, y, shown)
+                _beside(figure, axes, _CLAIMED, y, _required(group))
         _thresholds(axes, group, first, y)
     if wide:
-        _text(axes, 1.04, -0.95, "measured", color="#52606d")
-        _text(axes, 1.93, -0.95, "claimed", color="#52606d")
+        _beside(figure, axes, _MEASURED, -0.95, "measured", color="#52606d")
+        _beside(figure, axes, _CLAIMED, -0.95, "claimed", color="#52606d")
+    _make_room(figure, axes, names)
     _legend(figure, verdicts, width)
     return figure
 
@@ -180,10 +183,30 @@ def _thresholds(axes: Any, group: Group, first: float, last: float) -> None:
             axes.plot([end, end], [first - 0.5, last + 0.5], color="#1f2933", lw=1, zorder=1)
 
 
-def _text(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
+def _make_room(figure: Figure, axes: Any, names: Sequence[Any]) -> None:
+    """Narrow the axes from the left where a name before them is too long for the figure."""
+    width = figure.bbox.width
+    longest = max((text.get_window_extent().width for text in names), default=0.0) / width
+    box = axes.get_position()
+    left = max(box.x0, longest + _EDGE + 0.02 * box.width)
+    axes.set_position((left, box.y0, box.x1 - left, box.height))
+
+
+def _text(axes: Any, x: float, y: float, text: str, **options: Any) -> Any:
     """Text in a line of the figure; `x` is a share of the axes' width."""
-    place = axes.get_yaxis_transform()
-    axes.text(x, y, text, va="center", fontsize=7.5, transform=place, **options)
+    place = options.pop("transform", axes.get_yaxis_transform())
+    return axes.text(x, y, text, va="center", fontsize=7.5, transform=place, **options)
+
+
+def _beside(figure: Figure, axes: Any, x: float, y: float, text: str, **options: Any) -> None:
+    """Text in a line of the figure; `x` is a share of the figure's width."""
+    _text(axes, x, y, text, transform=_across(figure, axes), **options)
+
+
+def _across(figure: Figure, axes: Any) -> Any:
+    from matplotlib.transforms import blended_transform_factory
+
+    return blended_transform_factory(figure.transFigure, axes.transData)
 
 
 def _required(group: Group) -> str:
@@ -196,15 +219,12 @@ def _short(row: Mapping[Any, Any]) -> str:
 
 
 def _heading(figure: Figure, axes: Any, y: float, group: Group, width: float) -> None:
-    from matplotlib.transforms import blended_transform_factory
-
     room = int(width * 17)
     measured = group.measured
     if len(measured) > room:
         measured = measured[: room - 1].rstrip() + "…"
-    place = blended_transform_factory(figure.transFigure, axes.transData)
-    text = mathtext(measured, 200)
-    axes.text(0.008, y + 0.1, text, va="center", fontsize=7, color="#52606d", transform=place)
+    place, text = _across(figure, axes), mathtext(measured, 200)
+    axes.text(_EDGE, y + 0.1, text, va="center", fontsize=7, color="#52606d", transform=place)
 
 
 def _interval(axes: Any, y: float, found: Standing, ends: tuple[float, float, float]) -> None:
