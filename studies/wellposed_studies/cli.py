@@ -265,7 +265,11 @@ def report(
         raise StudyError(
             f"reports need {error.name}, which is not installed: pip install 'wellposed[reports]'"
         ) from error
-    for path in render(list(names), wanted, engine, results, output):
+    from .running.watching import told_what_renders
+
+    with told_what_renders() as starting:
+        written = render(list(names), wanted, engine, results, output, starting)
+    for path in written:
         say(path)
 
 

@@ -79,7 +79,11 @@ def test_quarto_beside_this_python_is_found(fake, monkeypatch, tmp_path):
 def test_what_quarto_is_asked(fake, project, monkeypatch, tmp_path):
     folder = project(doc=HEAD, other=HEAD)
     monkeypatch.setenv("QUARTO_PATH", str(fake()))
-    written = render(["doc"], results_dir=tmp_path / "results")
+    told = []
+    written = render(
+        ["doc"], results_dir=tmp_path / "results", starting=lambda *about: told.append(about)
+    )
+    assert told == [("doc", 1, 1)]
     assert written == [folder / "_output" / "doc.html", folder / "_output" / "doc.pdf"]
     assert all(path.read_text() == "<html>from quarto</html>" for path in written)
     calls = fake.calls()

@@ -339,13 +339,17 @@ def test_reports_go_through_the_renderer(wellposed, monkeypatch, tmp_path):
 
     def render(*arguments):
         calls.append(arguments)
+        arguments[-1]("a", 1, 2)
         return [tmp_path / "a.html"]
 
     monkeypatch.setattr(rendering, "render", render)
     output = wellposed("report", "toy", "--to", "html", "--engine", "embedded", "--results", "r")
-    names, formats, engine, results, _ = calls[0]
+    names, formats, engine, results, *_ = calls[0]
     assert (names, formats, engine, str(results)) == (["toy"], ["html"], "embedded", "r")
-    assert "a.html" in output
+    assert output.replace("\n", "").endswith("a.html")
+    assert "rendering" not in output, "nobody is watching"
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if on a terminal
+    assert "rendering a, 1 of 2" in wellposed("report", "toy")
 
 
 def test_a_missing_renderer_is_named_with_its_extra(wellposed, monkeypatch):

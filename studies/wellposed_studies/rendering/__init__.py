@@ -85,7 +85,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
@@ -108,6 +108,7 @@ def render(
     engine: Literal["auto", "quarto", "embedded"] = "auto",
     results_dir: str | os.PathLike[str] = layout.DEFAULT,
     output_dir: str | os.PathLike[str] | None = None,
+    starting: Callable[[str, int, int], None] = lambda name, i, n: None,
 ) -> list[Path]:
     """Render reports from finished results.
 
@@ -125,6 +126,8 @@ def render(
     output_dir : path, optional
         By default `reports` in the results folder; for a clone's own `results` it is `_output`
         beside the sources.
+    starting : callable ``(name, i, n)``
+        Called before each report, the i-th of n.
 
     Returns
     -------
@@ -153,7 +156,8 @@ def render(
     target = Path(output_dir) if output_dir is not None else _usual_place(source, results)
     linked = [name for name in available(source) if _all_there(target, name, wanted)] + chosen
     written = []
-    for name in chosen:
+    for i, name in enumerate(chosen, 1):
+        starting(name, i, len(chosen))
         with tempfile.TemporaryDirectory(prefix="wellposed-report-") as scratch:
             project = layout.reports_folder(Path(scratch))
             copy_sources(source, project)

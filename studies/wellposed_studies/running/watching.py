@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from ..escaping import visible
 from .progress import Progress
@@ -35,6 +36,18 @@ def time_left(elapsed: float, n_done: int, n_left: int) -> str:
     if minutes < 1:
         return "less than 1 min left"
     return f"about {minutes:.0f} min left" if minutes < 120 else f"about {minutes / 60:.0f} h left"
+
+
+@contextlib.contextmanager
+def told_what_renders() -> Iterator[Callable[[str, int, int], None]]:
+    """A function ``(name, i, n)`` that shows on a terminal which report is rendered, the i-th of n,
+    and nothing anywhere else."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        yield lambda name, i, n: None
+        return
+    with console.status("") as status:
+        yield lambda name, i, n: status.update(Text(f"rendering {visible(name)}, {i} of {n}"))
 
 
 @contextlib.contextmanager
