@@ -215,10 +215,8 @@ def _last_run(results: Path, source: Source, given: str) -> tuple[Path | None, s
             options |= {"--data": own["path"], "--target": own["target"], "--task": own["task"]}
     except (StudyError, OSError):  # damaged: the run writes it anew
         return None, ""
-    options["--results"] = results
-    return run, shell(
-        ["wellposed", "run", given, *(p for option in options.items() for p in option)]
-    )
+    given_options = [part for option in options.items() for part in option]
+    return run, shell(["wellposed", "run", given, *given_options, *layout.option(results)])
 
 
 @main.command()

@@ -78,7 +78,8 @@ def _from_file(path: str, changed: int) -> Source:
     file = Path(path)
     if not file.is_file():
         beside = [p.name for p in file.parent.glob("*.py")] if file.parent.is_dir() else []
-        raise UnknownStudy(f"there is no file {path}. {suggest(file.name, beside)}")
+        near = suggest(file.name, beside) if beside else "Its folder has no files of Python."
+        raise UnknownStudy(f"there is no file {path}. {near}")
     name = visible(file.stem.replace("_", "-").lower())
     if name.strip(".") == "":
         raise UnknownStudy(f"{visible(path)} has no name before .py, which a study is called by.")

@@ -30,7 +30,7 @@ def list_studies(names: tuple[str, ...], results: Path) -> None:
     """
     from .discovery import find
     from .discovery import names as studies
-    from .reporting.listing import in_full, table
+    from .reporting.listing import in_full, is_finished, table
 
     if not names:
         known = [find(name) for name in studies()]
@@ -40,13 +40,14 @@ def list_studies(names: tuple[str, ...], results: Path) -> None:
         say(f"\nNext: wellposed {'list' if known else 'run'} {example}")
         return
     width = max(shutil.get_terminal_size((100, 20)).columns, 60)
-    for name in names:
-        source = find(name)
+    sources = [find(name) for name in names]
+    for source in sources:
         say(source.name, bold=True, nl=False)
         say(f"  {source.study.title}")
         for line in in_full(source, results, width):
             say(line)
-    say(f"\nNext: {shell(['wellposed', 'run', *names, *layout.option(results)])}")
+    command = "verify" if all(is_finished(source, results) for source in sources) else "run"
+    say(f"\nNext: {shell(['wellposed', command, *names, *layout.option(results)])}")
 
 
 @click.command()

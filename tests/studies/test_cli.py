@@ -142,11 +142,13 @@ def test_list_tells_the_last_run_and_the_claims_of_a_study(wellposed, toy, monke
     before = wellposed("list", toy)
     assert "last run  not run yet" in before
     assert re.search(r"- share: All\. \(.* ≥ ", before)
+    assert before.endswith(f"Next: wellposed run {toy}\n")
     wellposed("run", toy)
     after = wellposed("list", toy)
     assert re.search(
         r"last run  quick, \d{4}-\d\d-\d\d: 2 held, 1 contradicted, 0 undecided, 1 not run\n", after
     )
+    assert after.endswith(f"Next: wellposed verify {toy}\n")
     Path("results/toy-study/latest.json").write_text("x")
     assert "damaged: run it again" in wellposed("list", toy)
 
@@ -156,6 +158,7 @@ def test_verify_exits_with_2_where_nothing_was_run(wellposed, toy):
     assert "0 held, 0 contradicted, 0 undecided, 4 not run" in output
     assert output.endswith(f"Next: wellposed run {toy}\n")
     assert output.count("no finished run") == 1
+    assert "--results" not in output
     assert "wellposed run" in output
 
 
@@ -203,7 +206,7 @@ def test_a_users_own_table(wellposed, toy, tmp_path):
     output = wellposed("run", toy, "--data", "my.csv", "--target", "price")
     assert "my.csv: 50 rows, 1 input (a), the target 'price' taken for a quantity" in output
     assert "on my, line" in output
-    assert f"with: wellposed run {toy} --profile quick --seed 0 --results results\n" in output
+    assert f"with: wellposed run {toy} --profile quick --seed 0\n" in output
     assert "comes back" not in wellposed("run", toy, "--data", "my.csv", "--target", "price")
     output = wellposed("run", toy, "--data", "my.csv", "--target", "prize", code=2)
     assert "Did you mean 'price'?" in output

@@ -15,7 +15,7 @@ import pandas as pd
 from ..claims import Claim, Estimate, Threshold
 from ..errors import Damaged
 from ..escaping import shell, visible
-from ..storing.layout import VERDICTS
+from ..storing import layout
 from ..storing.reading import AGAIN, latest_run, read_verdicts
 from ..storing.results import Results
 from ..study import Source
@@ -274,7 +274,7 @@ def current_verdicts(root: Path, source: Source) -> tuple[pd.DataFrame, str]:
     tables where it is not. Without a finished run of this version every claim is "not run".
     """
     folder = latest_run(root, source.name)
-    command = shell(["wellposed", "run", source.spec, "--results", root])
+    command = shell(["wellposed", "run", source.spec, *layout.option(root)])
     if folder is None:
         return not_run(source.study.claims, f"there is no finished run: {command}"), "not run"
     results = Results(folder, source)
@@ -299,7 +299,7 @@ def _stored(folder: Path) -> tuple[pd.DataFrame, str]:
     try:
         return read_verdicts(folder)
     except FileNotFoundError:
-        raise Damaged(f"{visible(folder / VERDICTS)} is missing. {AGAIN}") from None
+        raise Damaged(f"{visible(folder / layout.VERDICTS)} is missing. {AGAIN}") from None
 
 
 def _left_out(results: Results) -> str:

@@ -152,7 +152,8 @@ def _read(path: Path, target: str | None) -> _Table:
             beside = path.parent.iterdir() if path.parent.is_dir() else []
             tables = sorted(p.name for p in beside if p.suffix.lower() in ENDINGS and p != path)
             what = f"{path} is no file" if path.exists() else f"there is no file {path}"
-            raise DataError(f"{what}. {suggest(path.name, tables)}")
+            near = suggest(path.name, tables) if tables else "Its folder has no tables."
+            raise DataError(f"{what}. {near}")
         if ending not in ENDINGS:
             raise DataError(
                 f"{path} ends in {ending!r}; expected .csv, .parquet or .npz (or .tsv, .txt). "

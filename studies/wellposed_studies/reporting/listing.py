@@ -58,6 +58,17 @@ def in_full(source: Source, root: Path, width: int) -> Iterator[str]:
         yield from textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
 
 
+def is_finished(source: Source, root: Path) -> bool:
+    """Whether there is a finished run of a study as it is now."""
+    from ..storing.reading import latest_run, read_manifest
+
+    try:
+        folder = latest_run(root, source.name)
+        return folder is not None and read_manifest(folder)["version"] == source.study.version
+    except Damaged:
+        return False
+
+
 def status(source: Source, root: Path) -> str:
     """The last finished run of a study in a few words."""
     from ..storing.reading import latest_run, read_manifest
