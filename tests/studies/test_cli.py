@@ -83,7 +83,7 @@ def test_run_verify_clean(wellposed, toy, tmp_path):
     assert "claims: 2 held, 1 contradicted, 0 undecided, 1 not run\n" in output
     assert "could not be tested, their tests raised: broken" in output
     output = wellposed("verify", toy, code=1)
-    assert re.search(r"● held +saves +\S+ \[\S+, \S+\]  ≥ -9\n", output)
+    assert re.search(r"● held +saves +\S+ \[\S+, \S+\] at 97.5 %  ≥ -9\n", output)
     assert re.search(r"✕ contradicted +share: All\.", output)
     assert re.search(r"– not run +broken: Broken\.", output)
     assert output.index("● held") < output.index("✕ contradicted"), "what did not hold comes last"
