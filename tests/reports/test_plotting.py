@@ -128,6 +128,10 @@ def test_what_did_not_hold_is_told_with_its_numbers(studies):
         "- So. Measured was −1 (−2 to 0.5, n = 7), required [≥ 0]{.given}: mm. *Undecided: across.*"
     )
     assert not_held(pd.DataFrame([row | {"data": ""}])).endswith(line)
+    perfect = pd.DataFrame([row | {"data": "", "threshold": "≥ 1", "value": 1.0, "high": 1.0}])
+    for shown in (not_held(perfect), strip(perfect)):
+        assert "7 repetitions cannot decide it" in shown
+    assert "cannot decide" not in strip(perfect.assign(value=0.9))
 
 
 def test_the_strip_names_what_did_not_hold(studies):

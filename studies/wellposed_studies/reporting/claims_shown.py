@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..escaping import code, markdown
 from .history import Change
 from .markdown import Markdown, evidence, powers, table
-from .standing import SIGNS, STANDINGS, Tally, standing, tally
+from .standing import SIGNS, STANDINGS, Tally, standing, tally, too_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,8 @@ def strip(verdicts: pd.DataFrame, all_claims: str = "#sec-all-claims") -> Markdo
     for name in ("contradicted", "undecided", "not run"):
         for row in rows:
             if standing(row) == name:
-                lines.append(f"- **{name}**: {_statement(row)}")
+                few = too_few(row)
+                lines.append(f"- **{name}**: {_statement(row)}" + (f" *({few}.)*" if few else ""))
     for row in verdicts.to_dict("records"):
         if row.get("kind") == "identity" and row["verdict"] != "held":
             lines.append(f"- **an identity that does not hold**: {_statement(row)}")
@@ -74,7 +75,7 @@ def not_held(verdicts: pd.DataFrame) -> Markdown:
     lines = [
         f"- {_statement(row)} Measured was {evidence(row)}, required "
         f"{required(row)}: {markdown(row['measured'])}."
-        + (f" *{markdown(row['reason'][0].upper() + row['reason'][1:])}.*" if row["reason"] else "")
+        + (f" *{_reason(row)}.*" if row["reason"] else "")
         for row in failed
     ]
     return Markdown("\n".join(["These claims did not hold:\n", *lines]))
@@ -120,6 +121,12 @@ def verdict_table(
             cells["Last changed"] = _change(changes.get(row["statement"]))
         shown.append(cells)
     return table(shown)
+
+
+def _reason(row: Mapping[Any, Any]) -> str:
+    reason = markdown(row["reason"][0].upper() + row["reason"][1:])
+    few = too_few(row)
+    return f"{reason}; {few}" if few else reason
 
 
 def required(row: Mapping[Any, Any]) -> str:

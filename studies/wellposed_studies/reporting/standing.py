@@ -30,6 +30,29 @@ def standing(row: Mapping[Any, Any]) -> Standing:
     return "undecided" if open_still else "contradicted"
 
 
+def too_few(row: Mapping[Any, Any]) -> str:
+    """Why a claim is undecided although what was measured is the best there can be; else "".
+
+    A value with a bound, such as a share, is at the end of its interval only where it is at the
+    bound: then no outcome of so many repetitions would have made the claim hold.
+
+    Examples
+    --------
+    >>> row = {"verdict": "failed", "reason": "undecided: across", "threshold": "≥ 0.9", "n": 12}
+    >>> too_few({**row, "value": 1.0, "low": 0.64, "high": 1.0})
+    '12 repetitions cannot decide it: not even a perfect outcome, as this one is, makes it hold'
+    >>> too_few({**row, "value": 0.95, "low": 0.64, "high": 1.0})
+    ''
+    """
+    best = row["high"] if row["threshold"].startswith("≥") else row["low"]
+    if standing(row) != "undecided" or row["value"] != best or row["low"] == row["high"]:
+        return ""
+    return (
+        f"{row['n']} repetitions cannot decide it: not even a perfect outcome, as this one is, "
+        "makes it hold"
+    )
+
+
 @dataclass(frozen=True)
 class Tally:
     """How many claims stand how; identities, which hold by construction, are counted apart."""

@@ -9,7 +9,7 @@ from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 from .markdown import measured
-from .standing import SIGNS, Standing, standing, tally
+from .standing import SIGNS, Standing, standing, tally, too_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ def _measured(row: Mapping[Any, Any]) -> str:
     text += f", claimed {row['threshold']}"
     if row["method"] not in {"", "exact"}:
         text += f" (n = {row['n']}, {row['method']})"
-    return text + (f"; {row['reason']}" if row["reason"] else "")
+    return "; ".join(filter(None, [text, row["reason"], too_few(row)]))
 
 
 def as_record(study: str, about: str, verdicts: pd.DataFrame) -> dict[str, Any]:
