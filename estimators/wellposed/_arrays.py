@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse, vstack
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
 from ._missing import fill_missing, refuse_missing
 from ._streams import generator
@@ -122,21 +122,26 @@ def validate(
             X, y, (sample_weight, further_tasks), classes, known_classes(estimator, reset)
         )
         parts = [part for part in (*parts_of(X_unlabeled), others) if part is not None]
-    y, there = fill_missing(y)
-    refuse_missing(y, "O")  # of floats scikit-learn says it
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        dtype=dtype,
-        multi_output=True,
-        accept_sparse="csr",
-        y_numeric=estimator.y_numeric,
-    )
-    X = densify(X)
-    targets = estimator._targets = estimator._read_targets(y, reset)
-    target = targets.encode(y, X.dtype)
+    try:
+        y, there = fill_missing(y)
+        refuse_missing(y, "O")  # of floats scikit-learn says it
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            reset=reset,
+            dtype=dtype,
+            multi_output=True,
+            accept_sparse="csr",
+            y_numeric=estimator.y_numeric,
+        )
+        X = densify(X)
+        targets = estimator._targets = estimator._read_targets(y, reset)
+        target = targets.encode(y, X.dtype)
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        raise ValueError(f"{error}. {_of_text(estimator, X)}") from None
     weight = None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -163,6 +168,19 @@ def validate(
         )
     positive = of_mean_one(weight).astype(X.dtype) > 0  # nor 0 in this precision
     return arrays if positive.all() else arrays.take(positive)
+
+
+def _of_text(estimator: BaseNet, X: Any) -> str:
+    try:
+        check_array(X, accept_sparse=True, ensure_all_finite=False)
+    except ValueError:
+        return (
+            "X holds text: make it numbers first, as OneHotEncoder does in a ColumnTransformer, in "
+            "a pipeline before the network."
+        )
+    return (
+        f"y holds text: {type(estimator).__name__} wants numbers, and NetClassifier takes labels."
+    )
 
 
 def _unlabeled(estimator: BaseNet, parts: list[Any], dtype: Any) -> Any:

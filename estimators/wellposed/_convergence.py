@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _NOTHING_LEARNED = 1.1  # times the loss of a constant prediction
 _FAR = 1e3  # likewise, of a network without biases
+_UNIT = 0.2, 5.0  # root mean squares of columns that need no scaling
+_SOME = 1000  # rows that are looked at for it
 _FALLING = 0.01  # of the loss of a constant prediction, in a tenth of the epochs
 
 
@@ -27,8 +29,8 @@ def warn_of_lbfgs(estimator: Parameters, request: Request, outcome: Outcome) -> 
     warn(
         f"lbfgs stopped after {outcome.n_epochs} iterations at an optimality of "
         f"{outcome.optimality:.2g}, above tol={estimator.tol:g}"
-        f"{'' if spent else ': rounding allows no further progress'}. {advice}, or scale X "
-        "(StandardScaler).",
+        f"{'' if spent else ': rounding allows no further progress'}. {advice}"
+        f"{_scaling('or', _unscaled_X(request))}.",
         ConvergenceWarning,
     )
 
@@ -85,12 +87,11 @@ def _warn_if_falling(request: Request, outcome: Outcome, constant: float) -> Non
     if fall <= max(_FALLING * constant, 2 * error):
         return
     # One text for all fits of a search, so that it is shown once.
-    of_y = " and y (TransformedTargetRegressor)" if request.loss == "squared_error" else ""
+    scaling = _scaling("and", _unscaled_X(request), _unscaled_y(request))
     warn(
         f"The objective was still falling when max_epochs={request.max_epochs} ended, by more than "
         f"{100 * _FALLING:g} % of a constant prediction's loss in the last tenth of the epochs. "
-        f"Raise max_epochs or learning_rate={request.learning_rate:g}, and scale X "
-        f"(StandardScaler){of_y}.",
+        f"Raise max_epochs or learning_rate{scaling}.",
         ConvergenceWarning,
     )
 
@@ -108,12 +109,33 @@ def _advice(estimator: Parameters, request: Request, final: Outcome, above_zero:
         advice = f"Lower learning_rate={rate:g}, or raise max_epochs"
     else:
         advice = "Raise max_epochs or learning_rate"
-    advice += ", and scale X (StandardScaler)"
-    if request.loss != "squared_error":
-        return advice
-    y = request.rows.table[:-1, request.rows.targets]
     about = ""
-    if request.rows.n_targets == 1:
+    if request.loss == "squared_error" and request.rows.n_targets == 1:
+        y = request.rows.table[:-1, request.rows.targets]
         mean, deviation = float(y.mean()), float(y.std(unbiased=False))
         about = f", which has mean {mean:.3g} and standard deviation {deviation:.3g}"
-    return f"{advice} and y{about} (TransformedTargetRegressor)"
+    return advice + _scaling("and", _unscaled_X(request), _unscaled_y(request, about))
+
+
+def _scaling(joined_by: str, *wanted: str) -> str:
+    """The advice to scale what is not of about unit scale."""
+    names = " and ".join(filter(None, wanted))
+    return f", {joined_by} scale {names}" if names else ""
+
+
+def _unscaled_X(request: Request) -> str:
+    return "" if _of_unit_scale(request.rows.X(stop=_SOME)) else "X (StandardScaler)"
+
+
+def _unscaled_y(request: Request, about: str = "") -> str:
+    y = request.rows.table[:-1, request.rows.targets]
+    if request.loss != "squared_error" or _of_unit_scale(y[:_SOME]):
+        return ""
+    return f"y{about} (TransformedTargetRegressor)"
+
+
+def _of_unit_scale(columns: torch.Tensor) -> bool:
+    """Whether the root mean square of each column that is not zero is near one."""
+    size = columns.square().mean(0).sqrt()
+    low, high = _UNIT
+    return bool(((size == 0) | ((size > low) & (size < high))).all())

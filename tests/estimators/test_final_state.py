@@ -153,6 +153,24 @@ def test_training_that_goes_on_falling_says_so(epochs, rate):
     assert fall > 0.01 * y.var() / 2, "the documented rule"
 
 
+@pytest.mark.parametrize(
+    ("of_X", "of_y", "advice"),
+    [
+        (1, 1, "learning_rate."),
+        (100, 1, "learning_rate, and scale X (StandardScaler)."),
+        (1, 100, "learning_rate, and scale y (TransformedTargetRegressor)."),
+        (100, 100, "and scale X (StandardScaler) and y (TransformedTargetRegressor)."),
+    ],
+)
+def test_only_what_is_not_scaled_is_to_be_scaled(of_X, of_y, advice):
+    rng = np.random.default_rng(0)
+    X = np.hstack([rng.normal(size=(80, 3)), np.zeros((80, 1))])
+    net = NetRegressor((), learning_rate=0.01 * of_y / of_X, max_epochs=10, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="still falling") as heard:
+        net.fit(X * of_X, X[:, 0] * of_y)
+    assert str(heard[0].message).endswith(advice)
+
+
 def test_the_network_of_an_early_stop_is_judged_not_the_last_one():
     """Training goes well on rows that look nothing like the validation rows."""
     net = NetRegressor((), solver="sgd", learning_rate=0.5, momentum=0.0, max_epochs=40)

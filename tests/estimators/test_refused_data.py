@@ -50,8 +50,8 @@ REFUSED = {
     "no rows": (CLASSES, (X[:0], y[:0]), {}, "Found array with 0 sample(s)"),
     "no columns": (CLASSES, (X[:, :0], y), {}, "Found array with 0 feature(s)"),
     "no y": (CLASSES, (X, None), {}, "requires y to be passed, but the target y is None"),
-    "text in X": (CLASSES, (np.full((30, 2), "a"), y), {}, "could not convert string to float"),
-    "text for numbers": (NUMBERS, (X, ["a"] * 30), {}, "could not convert string to float"),
+    "text in X": (CLASSES, (np.full((30, 2), "a"), y), {}, "X holds text: make it numbers"),
+    "text for numbers": (NUMBERS, (X, ["a"] * 30), {}, "y holds text: NetRegressor wants"),
     "one class": (
         CLASSES,
         (X[:10], ["b"] * 10),

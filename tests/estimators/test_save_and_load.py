@@ -165,7 +165,7 @@ def test_a_schedule_of_ones_own(path):
     net.save(path)
     with pytest.raises(ValueError, match=r"load\(path, own=\[Half\]\)"):
         load(path)
-    other = load(path, own=[Half])
+    other = load(path, own=Half)
     assert other.learning_rate_schedule.share == 0.25
     np.testing.assert_array_equal(other.predict_proba(X), net.predict_proba(X))
     np.testing.assert_array_equal(other.fit(X, y).predict_proba(X), net.predict_proba(X))

@@ -102,7 +102,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 def load(
     path: str | os.PathLike[str],
     network: Callable[[int, int], Any] | None = None,
-    own: Sequence[Any] = (),
+    own: Callable[..., Any] | Sequence[Callable[..., Any]] = (),
 ) -> Any:
     """Read a fitted network that `save` has written. Nothing in the file is run.
 
@@ -131,7 +131,8 @@ def load(
     save : Its example shows both.
     """
     content, arrays = _read(Path(path))
-    decode = Decoder(arrays, network, {each.__name__: each for each in own})
+    named = [own] if callable(own) else own
+    decode = Decoder(arrays, network, {each.__name__: each for each in named})
     try:
         params = {name: decode(value) for name, value in content["params"].items()}
         attributes = {name: decode(value) for name, value in content["attributes"].items()}
