@@ -229,12 +229,11 @@ class Stack:
             self.step()
         rows = [k for k, end in enumerate(self._ends) if end == until]
         parts = self._epoch_parts(rows)
-        finite = (
-            self.theta.sum(1) * 0 + parts["objective"] * 0 == 0
-        ).tolist()  # nan unless all are
+        zeros = (self.theta.sum(1) * 0 + parts["objective"] * 0).tolist()  # nan unless finite
         numbers = {name: part.tolist() for name, part in parts.items()}
         for k in rows:
-            self._close_epoch(k, {name: part[k] for name, part in numbers.items()}, finite[k])
+            of_k = {name: part[k] for name, part in numbers.items()}
+            self._close_epoch(k, of_k, finite=zeros[k] == 0)
         return rows
 
     @torch.no_grad()
@@ -250,17 +249,23 @@ class Stack:
 
     def _epoch_parts(self, rows: list[int]) -> dict[str, Tensor]:
         """The objectives [K] of the epochs that end, and what terms and penalties add to them."""
-        n_batches = self.theta.new_tensor([self.n_updates - start for start in self._starts])
-        parts = {name: total / n_batches for name, total in self._sums.items()}
+        n_batches = [self.n_updates - start for start in self._starts]
+        parts = dict(self._sums)
+        if max(n_batches) > 1:
+            divisor = self.theta.new_tensor(n_batches)
+            parts = {name: total / divisor for name, total in parts.items()}
         for r in self.moments["value"]:
             value, name = checked.value(r, self.weights), r.setting.name
             parts["objective"] = parts["objective"] + value
             parts[name] = parts[name] + value if name in parts else value
-        for total in self._sums.values():
-            total[rows] = 0.0
+        for name, total in self._sums.items():
+            zero = torch.zeros_like(total)
+            if len(rows) < len(total):  # the epochs of the others go on
+                zero = total.index_fill(0, torch.tensor(rows, device=total.device), 0.0)
+            self._sums[name] = zero
         return parts
 
-    def _close_epoch(self, k: int, parts: dict[str, float], finite: bool) -> None:
+    def _close_epoch(self, k: int, parts: dict[str, float], *, finite: bool) -> None:
         loss = parts.pop("objective")
         request, outcome = self.requests[k], self.progress[k]
         outcome.n_epochs += 1
