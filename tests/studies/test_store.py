@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wellposed_studies.errors import StudyError
+from wellposed_studies.runner import run
 from wellposed_studies.running.measuring import Outcome, _checked
 from wellposed_studies.running.plan import PlannedCell
 from wellposed_studies.storing.encoding import to_tables
@@ -146,6 +149,23 @@ def test_any_changed_byte_is_noticed(data):
         assert len(store.keys()) == 1
         store.discard_unusable()
         assert not victim.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads in /proc")
+def test_reading_leaves_no_thread_of_arrow_behind(quick, tmp_path):
+    """One that is still ending as the interpreter exits would abort it."""
+    run(quick, tmp_path)
+    script = (
+        "import os, pyarrow, pandas\n"
+        "from wellposed_studies.storing.results import load\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        f"results = load({quick.spec!r}, {str(tmp_path)!r})\n"
+        "results.verdicts, results.timings, results['shrunk'].table()\n"
+        "results['shrunk'].stacked('prediction')\n"
+        "print(len(os.listdir('/proc/self/task')) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "0", done.stderr
 
 
 def test_damage_is_reported(tmp_path, caplog):

@@ -30,7 +30,7 @@ def read_parquet(path: Path) -> Sheet:
             text = [f.name for f in schema if _is_text(f.type)]
         # words that are repeated are kept once until it is known how long all of them are
         with pq.ParquetFile(path, read_dictionary=text) as file:
-            table = file.read()
+            table = file.read(use_threads=False)
         _refuse_long_text(path.name, table)
         decoded = [f.with_type(schema.field(f.name).type) for f in table.schema]
         table = table.cast(pa.schema(decoded, table.schema.metadata))
@@ -40,7 +40,7 @@ def read_parquet(path: Path) -> Sheet:
         ) from error
     index, categories = _recorded(table.schema)
     table = table.replace_schema_metadata(None).rename_columns([normal(n) for n in schema.names])
-    frame = _plain(path.name, table).to_pandas(ignore_metadata=True)
+    frame = _plain(path.name, table).to_pandas(ignore_metadata=True, use_threads=False)
     frame = tidy(frame)
     frame = frame.astype({name: "category" for name in categories if name in frame})
     sheet = Sheet(frame)

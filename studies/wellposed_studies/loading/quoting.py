@@ -47,7 +47,7 @@ def _quotes_all_but_na(text: str, separator: str, frame: pd.DataFrame, i: int) -
     try:
         column = csv.read_csv(
             io.BytesIO(text.encode()),
-            csv.ReadOptions(column_names=names, skip_rows=1),
+            csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
             csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             csv.ConvertOptions(
                 include_columns=[str(i)],

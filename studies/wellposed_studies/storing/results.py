@@ -127,7 +127,7 @@ class Results:
 
     @property
     def timings(self) -> pd.DataFrame:
-        return self._file(layout.TIMINGS).to_pandas()
+        return self._file(layout.TIMINGS).to_pandas(use_threads=False)
 
     def stand_in(self, declared: str) -> str | None:
         """What was run as the data set that the study declares under this name.
@@ -228,7 +228,8 @@ class Results:
         return self._file(file, columns)
 
     def _select(self, table: pa.Table, where: dict[str, Any]) -> pd.DataFrame:
-        return select(table.to_pandas(), self._where(table.column_names, where))
+        frame = table.to_pandas(use_threads=False)
+        return select(frame, self._where(table.column_names, where))
 
     def _where(self, columns: Sequence[str], where: dict[str, Any]) -> dict[str, Any]:
         """The conditions, with that on the one data set if there is only one to be seen."""

@@ -58,7 +58,7 @@ def stack(table: pa.Table, name: str, factors: Sequence[str], where: Mapping[str
         a row, of shape (n_repetitions, ...) in the order of the repetitions.
     """
     values, shapes = table.column(name), table.column("shape")
-    frame = table.drop_columns([name, "shape"]).to_pandas()
+    frame = table.drop_columns([name, "shape"]).to_pandas(use_threads=False)
     frame = select(frame.assign(_position=np.arange(len(frame))), where)
     keys = ["data", *factors]
     rows = []
