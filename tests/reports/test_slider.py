@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pypdf
 import pytest
 
 import wellposed_studies.rendering as rendering
@@ -130,7 +131,6 @@ def test_without_scripts_and_in_the_pdf_there_is_the_still_figure(pages):
     assert "What changes?" in still
     assert ".static" not in re.sub(r"<style.*?</style>", "", still, flags=re.DOTALL)
     assert json.loads(re.search(r'application/json">(.*?)</script>', page, re.DOTALL)[1]) == DATA
-    pypdf = pytest.importorskip("pypdf")
     assert "What changes?" in pypdf.PdfReader(pages[1]).pages[0].extract_text()
 
 

@@ -7,6 +7,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+import pypdf
 import pytest
 
 import wellposed_studies.rendering as rendering
@@ -193,7 +194,6 @@ def test_a_page_links_only_to_reports_that_lie_beside_it(studies, project):
 
 
 def test_a_hostile_name_is_rendered_literally(project, tmp_path):
-    pypdf = pytest.importorskip("pypdf")
     name = '[l](javascript:x) $a_1$ @k *f* <img src=x> `c` {{< v >}} ::: {.w} a|b --- "q" #x'
     cell = (
         "```{python}\n#| label: tbl-a\n#| tbl-cap: Names\n"

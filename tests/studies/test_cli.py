@@ -337,7 +337,8 @@ def test_ctrl_c_is_told_and_goes_on_later(toy, command, tmp_path):
 
 
 def test_reports_go_through_the_renderer(wellposed, monkeypatch, tmp_path):
-    rendering = pytest.importorskip("wellposed_studies.rendering")
+    from wellposed_studies import rendering
+
     calls = []
 
     def render(*arguments):
@@ -361,7 +362,7 @@ def test_a_missing_renderer_is_named_with_its_extra(wellposed, monkeypatch):
 
 
 def test_an_error_of_the_system_is_a_sentence(wellposed, monkeypatch):
-    rendering = pytest.importorskip("wellposed_studies.rendering")
+    from wellposed_studies import rendering
 
     def render(*_):
         raise OSError(28, "No space left on device", "/tmp/x\x1b[2J")

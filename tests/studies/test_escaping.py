@@ -12,6 +12,7 @@ import unicodedata
 import warnings
 from pathlib import Path
 
+import pypandoc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -61,7 +62,6 @@ NAMES = st.one_of(
 
 
 def pandoc(markdown: str, writer: str) -> str:
-    pypandoc = pytest.importorskip("pypandoc")
     command = [pypandoc.get_pandoc_path(), "--from=markdown-native_divs-native_spans"]
     command += [f"--to={writer}", "--wrap=none", "--fail-if-warnings"]
     command += [f"--lua-filter={SUBSET}", f"--lua-filter={THEME}"]

@@ -33,7 +33,7 @@ def test_512_networks_on_digits():
 
 @pytest.mark.slow
 def test_tasks_on_data_of_the_size_of_mnist():
-    """Its rows are 210 MiB; 24 tasks and their trainings would hold 15 GB. Measured: 1,690 MiB."""
+    """Its rows are 210 MiB; 24 tasks and their trainings would hold 15 GB. Measured: 1,545 MiB."""
     assert more_memory("mnist", 6, 4, 2e9) < 2e9 / 2**20 + 100
 
 
