@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NOTHING_LEARNED = 1.1  # times the loss of a constant prediction
 _FAR = 1e3  # likewise, of a network without biases
 _UNIT = 0.2, 5.0  # root mean squares of columns that need no scaling
-_SOME = 1000  # rows that are looked at for it
+_SOME = 10**5  # numbers that are looked at for it
 _FALLING = 0.01  # of the loss of a constant prediction, in a tenth of the epochs
 
 
@@ -124,12 +124,13 @@ def _scaling(joined_by: str, *wanted: str) -> str:
 
 
 def _unscaled_X(request: Request) -> str:
-    return "" if _of_unit_scale(request.rows.X(stop=_SOME)) else "X (StandardScaler)"
+    some = request.rows.X(stop=1 + _SOME // request.rows.n_inputs)
+    return "" if _of_unit_scale(some) else "X (StandardScaler)"
 
 
 def _unscaled_y(request: Request, about: str = "") -> str:
     y = request.rows.table[:-1, request.rows.targets]
-    if request.loss != "squared_error" or _of_unit_scale(y[:_SOME]):
+    if request.loss != "squared_error" or _of_unit_scale(y):
         return ""
     return f"y{about} (TransformedTargetRegressor)"
 

@@ -14,6 +14,7 @@ from sklearn.datasets import load_diabetes, make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
 
 from wellposed import DivergenceError, NetClassifier, NetRegressor, fit_together
+from wellposed._convergence import _unscaled_X
 from wellposed.networks import MLP
 from wellposed.training import train
 from wellposed.training.divergence import check_epoch
@@ -169,6 +170,16 @@ def test_only_what_is_not_scaled_is_to_be_scaled(of_X, of_y, advice):
     with pytest.warns(ConvergenceWarning, match="still falling") as heard:
         net.fit(X * of_X, X[:, 0] * of_y)
     assert str(heard[0].message).endswith(advice)
+
+
+def test_advice_looks_at_few_rows_of_a_wide_table(monkeypatch):
+    """A sparse one is made dense for it."""
+    asked = []
+    monkeypatch.setattr(Rows, "X", lambda self, stop: asked.append(stop) or torch.ones(1, 1))
+    for n_inputs in (3, 10**6):
+        _unscaled_X(SimpleNamespace(rows=Rows(torch.zeros(2, 16), n_inputs, 1)))
+    assert asked[0] > 1000
+    assert asked[1] == 1
 
 
 def test_the_network_of_an_early_stop_is_judged_not_the_last_one():
