@@ -104,7 +104,8 @@ class Admission:
 
     def is_anybody_busy(self) -> bool:
         """Whether a job may still be submitted soon."""
-        return not self._everybody() <= self.waiting.keys() | self._stalled
+        everybody = self._everybody()
+        return any(who not in self.waiting and who not in self._stalled for who in everybody)
 
     def _everybody(self) -> set[object]:
         return {*self.busy, *(call.caller for call in self._open)}

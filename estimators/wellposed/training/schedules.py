@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -216,7 +216,8 @@ def cycle_ends(schedule: Schedule, n_updates: int, n_batches: int) -> list[int] 
     ends = schedule.cycle_ends(n_updates, n_batches)
     if ends is None:
         return None
-    if all(isinstance(end, Integral) and 0 < end <= n_updates for end in ends):
+    listed = isinstance(ends, Iterable)
+    if listed and all(isinstance(end, Integral) and 0 < end <= n_updates for end in ends):
         return sorted(int(end) for end in {*ends})
     raise ValueError(
         f"{type(schedule).__name__}.cycle_ends must return numbers of updates, from 1 to "

@@ -264,9 +264,10 @@ def test_rates_of_a_schedule_of_ones_own_that_make_no_sense(values, got):
 def test_cycles_of_a_schedule_of_ones_own():
     net = clone(NET).set_params(learning_rate_schedule=Given("list", [5, N_STEPS]), snapshots=2)
     assert len(net.fit(X, y).members_) == 2
-    net.set_params(learning_rate_schedule=Given("list", [5, N_STEPS + 1]))
-    with pytest.raises(ValueError, match=r"Given.cycle_ends must return numbers of updates, from"):
-        net.fit(X, y)
+    for wrong in ([5, N_STEPS + 1], 5, [0.5], "ab"):
+        net.set_params(learning_rate_schedule=Given("list", wrong))
+        with pytest.raises(ValueError, match=r"Given.cycle_ends must return numbers of updates"):
+            net.fit(X, y)
 
 
 def test_no_pass_by_itself_has_a_schedule():
